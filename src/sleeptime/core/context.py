@@ -1,0 +1,95 @@
+"""Context (c): named, versioned, ordered parts; a part is addressed by the sha256 of its text.
+
+Knows nothing of where parts come from (``sources``) or where they are kept (``store``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from sleeptime.core.errors import InputError, NotText
+
+MAX_NAME_CHARS: Final = 500
+"""Longest context or part name, in characters: it must fit a database index on every engine."""
+
+
+def _checked_name(kind: str, name: str) -> str:
+    """Return ``name``, or raise `InputError` when it is empty, too long or not printable."""
+    if not name.strip():
+        raise InputError(f"a {kind} needs a name that is not blank, got {name!r}")
+    if len(name) > MAX_NAME_CHARS:
+        raise InputError(f"a {kind} name has at most {MAX_NAME_CHARS} characters, got {len(name)}: {name[:40]!r}...")
+    if not name.isprintable():
+        raise InputError(f"a {kind} name is one line of printable characters, got {name!r}")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One document, file or message of a context.
+
+    Args:
+        name: what a reader calls it (a path, a title); unique within its context, one printable line.
+        text: its content, possibly empty.
+
+    Raises:
+        InputError: the name is blank, longer than `MAX_NAME_CHARS` or not printable.
+        NotText: the text has no UTF-8 form (lone surrogates).
+    """
+
+    name: str
+    text: str
+    sha256: str = field(init=False, repr=False, compare=False)
+    """Hex digest of the UTF-8 text: the address of the content, whatever its name."""
+
+    def __post_init__(self) -> None:
+        _checked_name("part", self.name)
+        try:
+            data = self.text.encode()
+        except UnicodeEncodeError as error:
+            raise NotText(
+                f"part {self.name!r} holds a lone surrogate at character {error.start}, which is not UTF-8 text; "
+                "decode the source as UTF-8, or remove the character"
+            ) from error
+        object.__setattr__(self, "sha256", hashlib.sha256(data).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Named, ordered parts. No parts at all is allowed: some problems have an empty c (arXiv:2504.13171, section 4).
+
+    Args:
+        name: how the context is asked for; one printable line.
+        parts: in reading order, with distinct names.
+
+    Raises:
+        InputError: a bad name, or two parts with one name.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+
+    def __post_init__(self) -> None:
+        _checked_name("context", self.name)
+        twice = [name for name, times in Counter(part.name for part in self.parts).items() if times > 1]
+        if twice:
+            raise InputError(
+                f"context {self.name!r} has more than one part named {twice[0]!r}; part names are distinct"
+            )
+
+    @property
+    def version(self) -> str:
+        """16 hex digits that change with any part's name, text or position, and not with the context's own name."""
+        digest = hashlib.sha256()
+        for part in self.parts:
+            digest.update(f"{len(part.name)}:{part.name}:{part.sha256}\n".encode())
+        return digest.hexdigest()[:16]
+
+    def render(self) -> str:
+        """All parts in order, joined by a blank line; each is headed by its name when there are several."""
+        if len(self.parts) == 1:
+            return self.parts[0].text
+        return "\n\n".join(f"--- {part.name} ---\n{part.text}" for part in self.parts)

@@ -1,0 +1,119 @@
+"""Every error that this package raises on purpose, in one tree.
+
+::
+
+    SleeptimeError                  exit code 1
+    ├── InputError                  exit code 2: what was asked or given cannot be used as it is
+    │   ├── UnsupportedBudget       the model cannot follow this budget
+    │   ├── UnknownModel            no model answers to this name
+    │   ├── TooLarge                a source is over a size limit
+    │   ├── NotText                 a source is not UTF-8 text that can be stored
+    │   ├── EmptyInput              a source holds nothing
+    │   ├── Unreadable              a source cannot be opened or fetched
+    │   └── ForeignText             the embedded model nano cannot read this text
+    ├── NotFound                    a named context, version or note does not exist
+    ├── ModelError                  a model call failed
+    │   ├── RateLimited             429; carries ``retry_after_s``
+    │   ├── ProviderDown            5xx, or no connection
+    │   ├── ModelTimeout            no reply in time
+    │   ├── BadReply                malformed reply or cut stream
+    │   └── RequestRejected         any other 4xx; carries ``status``
+    └── StoreError                  the database refused or is not what we expect
+
+A message says what was given, what is allowed and what to do. Errors of other libraries are mapped onto this tree where
+they enter, with ``raise ... from``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SleeptimeError(Exception):
+    """Base of the tree; ``exit_code`` is what the command line exits with."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InputError(SleeptimeError):
+    """The caller's argument, setting or source cannot be used."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class UnsupportedBudget(InputError):
+    """The model has no control that can follow this budget."""
+
+
+class UnknownModel(InputError):
+    """No model answers to this name."""
+
+
+class TooLarge(InputError):
+    """A source is larger than its limit; nothing of it was stored."""
+
+
+class NotText(InputError):
+    """A source is binary, is not UTF-8, or holds characters that no database can keep (NUL, lone surrogates)."""
+
+
+class EmptyInput(InputError):
+    """A source holds nothing to work on."""
+
+
+class Unreadable(InputError):
+    """A source cannot be opened, read or fetched."""
+
+
+class ForeignText(InputError):
+    """The embedded model nano has no word for something in this text."""
+
+
+class NotFound(SleeptimeError):
+    """A named context, version or note does not exist."""
+
+
+class ModelError(SleeptimeError):
+    """A model call failed, after the retries that were safe."""
+
+
+class RateLimited(ModelError):
+    """The provider answered 429.
+
+    Args:
+        message: what happened.
+        retry_after_s: seconds the provider asked us to wait, ``None`` when it did not say.
+    """
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ProviderDown(ModelError):
+    """The provider answered 5xx or could not be reached."""
+
+
+class ModelTimeout(ModelError):
+    """The provider did not answer in time."""
+
+
+class BadReply(ModelError):
+    """The reply was malformed or its stream ended early."""
+
+
+class RequestRejected(ModelError):
+    """The provider refused the request for good (a 4xx other than 429).
+
+    Args:
+        message: what happened.
+        status: the HTTP status, ``None`` when the refusal came without one.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class StoreError(SleeptimeError):
+    """The database refused an operation or is not in the state we expect."""

@@ -1,0 +1,40 @@
+"""Usage: the tokens of a model call, by the class they are billed in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts, none negative. The three input classes are disjoint: their sum is the whole prompt.
+
+    Args:
+        input_tokens: fresh input, neither read from nor written to a cache.
+        cached_input_tokens: input read from the provider's prompt cache.
+        cache_write_tokens: input written to the provider's prompt cache.
+        output_tokens: everything generated, reasoning included.
+        reasoning_tokens: the part of ``output_tokens`` that the user does not see.
+    """
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        assert min(self.as_dict().values()) >= 0, f"negative token count in {self!r}"
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+    def as_dict(self) -> dict[str, int]:
+        """The five counts under their own names, as ``--json`` prints them."""
+        return asdict(self)
