@@ -53,7 +53,8 @@ def billed_cost_usd(usage: Usage, price: Price) -> float:
 def paper_cost(test_tokens: float, sleep_tokens: float, n_queries: int, t: float = 10.0) -> float:
     """Cost per query in sleep-time tokens: ``t * test_tokens + sleep_tokens / n_queries``.
 
-    arXiv:2504.13171, section 5.3. The paper counts generated tokens only, and takes t = 10 from one vendor's price of low latency.
+    arXiv:2504.13171, section 5.3. The paper counts generated tokens only, and takes t = 10 from one vendor's price
+    of low latency.
 
     >>> paper_cost(test_tokens=20, sleep_tokens=1000, n_queries=10)
     300.0
