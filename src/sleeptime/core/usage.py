@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Protocol
+
+
+class InclusiveUsage(Protocol):
+    """Counts in which input includes the cached classes, as pydantic-ai's ``RequestUsage`` has them."""
+
+    input_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    output_tokens: int
+    output_reasoning_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,18 @@ class Usage:
             cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+    @classmethod
+    def from_inclusive(cls, usage: InclusiveUsage) -> Usage:
+        """Take counts whose input includes what was cached; fresh input is what is left, never below 0."""
+        cached = usage.cache_read_tokens + usage.cache_write_tokens
+        return cls(
+            input_tokens=max(0, usage.input_tokens - cached),
+            cached_input_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            output_tokens=usage.output_tokens,
+            reasoning_tokens=min(usage.output_reasoning_tokens, usage.output_tokens),
         )
 
     def as_dict(self) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic_ai.usage import RequestUsage
 
 from sleeptime.core.usage import Usage
 
@@ -22,3 +23,15 @@ def test_dict_has_the_published_names() -> None:
 def test_negative_count_is_a_broken_invariant() -> None:
     with pytest.raises(AssertionError, match="negative token count"):
         Usage(output_tokens=-1)
+
+
+def test_fresh_input_excludes_what_was_cached() -> None:
+    inclusive = RequestUsage(
+        input_tokens=100, cache_read_tokens=60, cache_write_tokens=30, output_tokens=9, output_reasoning_tokens=4
+    )
+    assert Usage.from_inclusive(inclusive) == Usage(10, 60, 30, 9, 4)
+
+
+def test_counts_that_contradict_each_other_never_go_below_zero() -> None:
+    inclusive = RequestUsage(input_tokens=5, cache_read_tokens=60, output_tokens=1, output_reasoning_tokens=4)
+    assert Usage.from_inclusive(inclusive) == Usage(0, 60, 0, 1, 1)
