@@ -10,7 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from sleeptime.core.errors import InputError, NotText
+from sleeptime.core.errors import InputError
+from sleeptime.core.text import checked_text
 
 MAX_NAME_CHARS: Final = 500
 """Longest context or part name, in characters: it must fit a database index on every engine."""
@@ -37,7 +38,7 @@ class Part:
 
     Raises:
         InputError: the name is blank, longer than `MAX_NAME_CHARS` or not printable.
-        NotText: the text has no UTF-8 form (lone surrogates).
+        NotText: the text holds a NUL character or a lone surrogate (`core.text`).
     """
 
     name: str
@@ -47,13 +48,7 @@ class Part:
 
     def __post_init__(self) -> None:
         _checked_name("part", self.name)
-        try:
-            data = self.text.encode()
-        except UnicodeEncodeError as error:
-            raise NotText(
-                f"part {self.name!r} holds a lone surrogate at character {error.start}, which is not UTF-8 text; "
-                "decode the source as UTF-8, or remove the character"
-            ) from error
+        data = checked_text(f"part {self.name!r}", self.text).encode()
         object.__setattr__(self, "sha256", hashlib.sha256(data).hexdigest())
 
 

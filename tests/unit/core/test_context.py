@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sleeptime.core.context import MAX_NAME_CHARS, Context, Part
 from sleeptime.core.errors import InputError, NotText
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
 def context(*parts: tuple[str, str], name: str = "shop") -> Context:
@@ -57,6 +57,8 @@ def test_unusable_names_are_refused(name: str) -> None:
         Context(name, ())
 
 
-def test_lone_surrogate_is_refused_naming_part_and_place() -> None:
-    with pytest.raises(NotText, match="part 'a' holds a lone surrogate at character 2"):
+def test_text_that_no_database_keeps_is_refused_naming_part_and_place() -> None:
+    with pytest.raises(NotText, match=r"part 'a' holds the lone surrogate U\+D800 at character 2"):
         Part("a", "ok\ud800")
+    with pytest.raises(NotText, match="part 'a' holds a NUL character at character 0"):
+        Part("a", "\0")
