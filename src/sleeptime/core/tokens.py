@@ -18,4 +18,4 @@ def approximate_tokens(text: str) -> int:
     >>> approximate_tokens("Tom has 72 apples.")
     5
     """
-    return -(-len(text.encode()) // BYTES_PER_TOKEN)
+    return -(-len(text.encode(errors="surrogatepass")) // BYTES_PER_TOKEN)

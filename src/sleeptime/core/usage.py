@@ -14,6 +14,7 @@ class InclusiveUsage(Protocol):
     cache_write_tokens: int
     output_tokens: int
     output_reasoning_tokens: int
+    details: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,20 @@ class Usage:
 
     @classmethod
     def from_inclusive(cls, usage: InclusiveUsage) -> Usage:
-        """Take counts whose input includes what was cached; fresh input is what is left, never below 0."""
-        cached = usage.cache_read_tokens + usage.cache_write_tokens
+        """Take counts whose input includes what was cached: fresh input is what is left.
+
+        Reasoning tokens are part of the output in both. Counts that contradict each other are clamped, never negative.
+        """
+        cached = max(0, usage.cache_read_tokens)
+        written = max(0, usage.cache_write_tokens)
+        output = max(0, usage.output_tokens)
+        reasoning = usage.output_reasoning_tokens or usage.details.get("reasoning_tokens", 0)
         return cls(
-            input_tokens=max(0, usage.input_tokens - cached),
-            cached_input_tokens=usage.cache_read_tokens,
-            cache_write_tokens=usage.cache_write_tokens,
-            output_tokens=usage.output_tokens,
-            reasoning_tokens=min(usage.output_reasoning_tokens, usage.output_tokens),
+            input_tokens=max(0, usage.input_tokens - cached - written),
+            cached_input_tokens=cached,
+            cache_write_tokens=written,
+            output_tokens=output,
+            reasoning_tokens=max(0, min(reasoning, output)),
         )
 
     def as_dict(self) -> dict[str, int]:

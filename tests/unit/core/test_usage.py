@@ -35,3 +35,8 @@ def test_fresh_input_excludes_what_was_cached() -> None:
 def test_counts_that_contradict_each_other_never_go_below_zero() -> None:
     inclusive = RequestUsage(input_tokens=5, cache_read_tokens=60, output_tokens=1, output_reasoning_tokens=4)
     assert Usage.from_inclusive(inclusive) == Usage(0, 60, 0, 1, 1)
+
+
+def test_reasoning_tokens_are_found_among_the_details_too() -> None:
+    inclusive = RequestUsage(output_tokens=9, details={"reasoning_tokens": 4})
+    assert Usage.from_inclusive(inclusive) == Usage(output_tokens=9, reasoning_tokens=4)
