@@ -1,0 +1,122 @@
+"""Resolve: from the name that a user writes to a model. Loads a provider's SDK only when its model is asked for."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from sleeptime.core.errors import InputError, UnknownModel
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
+    from pydantic_ai.settings import ModelSettings
+
+MODEL_FORMS: Final = (
+    "nano, openai:MODEL, anthropic:MODEL, google:MODEL, openai-compatible:URL#MODEL, scripted:FILE.json"
+)
+"""The allowed forms, as error messages and help texts show them."""
+
+
+def resolve_model(name: str, *, timeout_s: float = 60.0) -> Model:
+    """Build the model that a name means. The SDK's own retries are off: `RetryModel` does them, where the ledger sees them.
+
+    Enter the model (``async with model:``) where its connections should be closed at the end.
+
+    Args:
+        name: one of `MODEL_FORMS`. The API key comes from ``OPENAI_API_KEY``, ``ANTHROPIC_API_KEY``, ``GOOGLE_API_KEY``;
+            for openai-compatible from ``SLEEPTIME_API_KEY``, where there is one.
+        timeout_s: seconds without a byte from the provider after which an attempt fails.
+
+    Raises:
+        UnknownModel: the name has none of the forms.
+        InputError: a key is missing, or a script cannot be read.
+    """
+    kind, _, rest = name.strip().partition(":")
+    if kind == "nano" and not rest:
+        from sleeptime.models.nano import NanoModel
+
+        return NanoModel()
+    if kind == "openai-compatible":
+        return _compatible(name, rest, _settings(timeout_s))
+    if rest and kind == "scripted":
+        from sleeptime.models.scripted import ScriptedModel
+
+        return ScriptedModel.from_file(rest)
+    if rest and kind == "openai":
+        return _openai(rest, _settings(timeout_s))
+    if rest and kind == "anthropic":
+        return _anthropic(rest, _settings(timeout_s))
+    if rest and kind == "google":
+        return _google(rest, _settings(timeout_s))
+    raise UnknownModel(f"no model answers to {name!r}; allowed: {MODEL_FORMS}")
+
+
+def model_family(model: Model) -> str:
+    """The family that decides how a budget is followed.
+
+    Returns:
+        ``nano``, ``scripted``, ``openai-chat``, ``openai-reasoning``, ``openai-compatible``, ``anthropic``, ``google``,
+        or ``other``.
+    """
+    system = model.system
+    if system == "openai":
+        return "openai-reasoning" if model.profile.get("openai_supports_reasoning", False) else "openai-chat"
+    if system.startswith("google"):
+        return "google"
+    return system if system in ("nano", "scripted", "openai-compatible", "anthropic") else "other"
+
+
+def _settings(timeout_s: float) -> ModelSettings:
+    if timeout_s <= 0:
+        raise InputError(f"a model's timeout must be above 0 seconds, got {timeout_s}")
+    return {"timeout": timeout_s, "max_retries": 0}
+
+
+def _compatible(name: str, address: str, settings: ModelSettings) -> Model:
+    url, _, model_name = address.partition("#")
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url or not model_name:
+        raise UnknownModel(
+            f"{name!r} does not name a model behind a URL; write it as openai-compatible:URL#MODEL, for example "
+            "openai-compatible:http://127.0.0.1:11434/v1#qwen3"
+        )
+    from sleeptime.models.compatible import CompatibleChatModel
+
+    api_key = os.environ.get("SLEEPTIME_API_KEY") or "none"
+    return CompatibleChatModel(model_name, base_url=url, api_key=api_key, settings=settings)
+
+
+def _openai(model_name: str, settings: ModelSettings) -> Model:
+    if "OPENAI_BASE_URL" not in os.environ:
+        _need_key("openai", "OPENAI_API_KEY")
+    from pydantic_ai.models.openai import OpenAIResponsesModel
+
+    return OpenAIResponsesModel(model_name, provider="openai", settings=settings)
+
+
+def _anthropic(model_name: str, settings: ModelSettings) -> Model:
+    _need_key("anthropic", "ANTHROPIC_API_KEY")
+    from pydantic_ai.models.anthropic import AnthropicModel
+
+    return AnthropicModel(model_name, provider="anthropic", settings=settings)
+
+
+def _google(model_name: str, settings: ModelSettings) -> Model:
+    _need_key("google", "GOOGLE_API_KEY", "GEMINI_API_KEY")
+    from pydantic_ai.models.google import GoogleModel
+
+    return GoogleModel(model_name, provider="google", settings=settings)
+
+
+def _need_key(provider: str, variable: str, *others: str) -> None:
+    if any(os.environ.get(candidate) for candidate in (variable, *others)):
+        return
+    raise InputError(
+        f"{provider} needs an API key: set the environment variable {variable}, or use the embedded model nano, "
+        "which needs none"
+    )
