@@ -40,7 +40,7 @@ class ForeignTextError(ValueError):
 class Tokenizer:
     """A two-way table between the words of a vocabulary and their ids (the position in the list).
 
-    Arguments:
+    Args:
         words: the vocabulary in id order: control tokens such as `<|end|>`, punctuation, the digits "0" to "9", words.
 
     Raises:
@@ -85,7 +85,7 @@ class Tokenizer:
     def encode(self, text: str, *, allow_control: bool = False) -> list[int]:
         """Token ids of `text`; a word is looked up as it stands, then without regard to case.
 
-        Arguments:
+        Args:
             allow_control: read `<|name|>` as the control token. Leave it off for text that is data.
 
         Raises:
