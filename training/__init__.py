@@ -1,1 +1,1 @@
-"""How nano is made: vocabulary, rows, model, optimiser loop, evaluation. Needs torch; the installed package never imports it."""
+"""How nano is made: vocabulary, rows, model, optimiser loop, evaluation. The installed package never imports it."""

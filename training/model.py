@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,19 @@ class Layer(nn.Module):
         self.w2 = nn.Parameter(torch.zeros(width, shape.ffn))
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, previous: Tensor, mask: Tensor) -> Tensor:
-        """x (B, T, width); cos, sin (B, 1, T, head/2); previous (B, 2, T) indices + 1, 0 for none; mask (B, 1, T, T)."""
+        """x (B, T, width); cos, sin (B, 1, T, head/2); previous (B, 2, T), index + 1 or 0; mask (B, 1, T, T)."""
         batch, length, width = x.shape
-        h = _mix(F.rms_norm(x, (width,), self.attn_norm, self.eps), self.attn_mix, previous)
-        q, k, v = (F.linear(h, w).view(batch, length, self.heads, -1).transpose(1, 2) for w in (self.wq, self.wk, self.wv))
+        h = _mix(functional.rms_norm(x, (width,), self.attn_norm, self.eps), self.attn_mix, previous)
+        q, k, v = (
+            functional.linear(h, w).view(batch, length, self.heads, -1).transpose(1, 2)
+            for w in (self.wq, self.wk, self.wv)
+        )
         attended = _attend(_rotate(q, cos, sin), _rotate(k, cos, sin), v, mask)
-        x = x + F.linear(attended.transpose(1, 2).reshape(batch, length, width), self.wo)
-        h = _mix(F.rms_norm(x, (width,), self.ffn_norm, self.eps), self.ffn_mix, previous)
-        return x + F.linear(F.silu(F.linear(h, self.w1)) * F.linear(h, self.w3), self.w2)
+        x = x + functional.linear(attended.transpose(1, 2).reshape(batch, length, width), self.wo)
+        h = _mix(functional.rms_norm(x, (width,), self.ffn_norm, self.eps), self.ffn_mix, previous)
+        return x + functional.linear(
+            functional.silu(functional.linear(h, self.w1)) * functional.linear(h, self.w3), self.w2
+        )
 
 
 class Decoder(nn.Module):
@@ -73,10 +78,12 @@ class Decoder(nn.Module):
         """Logits (B, T, vocab) of tokens (B, T) on a tree: see `Layer.forward` for `previous` and `mask`."""
         angles = positions[:, None, :, None].float() * self.frequencies
         cos, sin = angles.cos(), angles.sin()
-        x = F.embedding(tokens, self.embed)
+        x = functional.embedding(tokens, self.embed)
         for layer in self.layers:
             x = layer(x, cos, sin, previous, mask)
-        return F.linear(F.rms_norm(x, (self.shape.width,), self.final_norm, self.shape.eps), self.embed)
+        return functional.linear(
+            functional.rms_norm(x, (self.shape.width,), self.final_norm, self.shape.eps), self.embed
+        )
 
 
 def chain_inputs(length: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor, Tensor]:
@@ -94,7 +101,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
 
 
 def _mix(h: Tensor, weights: Tensor, previous: Tensor) -> Tensor:
-    padded = F.pad(h, (0, 0, 1, 0))
+    padded = functional.pad(h, (0, 0, 1, 0))
     for k in range(2):
         index = previous[:, k, :, None].expand(-1, -1, h.shape[-1])
         h = h + padded.gather(1, index) * weights[k]

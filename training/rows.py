@@ -13,8 +13,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from sleeptime.lab.worlds import TRAINING, Split, World, generate_worlds
-from sleeptime.lab.worlds import language
+from sleeptime.lab.worlds import TRAINING, Split, World, generate_worlds, language
 from sleeptime.nano.tokenizer import Tokenizer
 
 QUERY_WEIGHT = 0.1

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from sleeptime.lab.worlds import Split
@@ -45,7 +45,8 @@ class RowStream(IterableDataset[Row]):
 
 def collate(rows: list[Row]) -> Batch:
     """Stack rows: tokens, positions, previous, mask (B, 1, T, T), targets, weights."""
-    columns = [[getattr(row, name) for row in rows] for name in ("tokens", "positions", "previous", "mask", "targets", "weights")]
+    names = ("tokens", "positions", "previous", "mask", "targets", "weights")
+    columns = [[getattr(row, name) for row in rows] for name in names]
     tokens, positions, previous, mask, targets, weights = (torch.from_numpy(np.stack(column)) for column in columns)
     return tokens, positions, previous, mask[:, None], targets, weights
 
@@ -62,7 +63,8 @@ def rate(progress: float, step: int) -> float:
 
 def optimisers(model: Decoder, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
     """Muon for the matrices, AdamW for embeddings, norms and mixes."""
-    matrices = [p for name, p in model.named_parameters() if name.split(".")[-1] in {"wq", "wk", "wv", "wo", "w1", "w2", "w3"}]
+    linear = {"wq", "wk", "wv", "wo", "w1", "w2", "w3"}
+    matrices = [p for name, p in model.named_parameters() if name.split(".")[-1] in linear]
     chosen = {id(p) for p in matrices}
     rest = [p for p in model.parameters() if id(p) not in chosen]
     return [
@@ -75,7 +77,7 @@ def loss_of(model: torch.nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     """Weighted cross-entropy of a batch, and its logits."""
     tokens, positions, previous, mask, targets, weights = batch
     logits = model(tokens, positions, previous, mask).float()
-    losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1, reduction="none")
+    losses = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1, reduction="none")
     return (losses * weights.flatten()).sum() / weights.sum(), logits
 
 
@@ -142,7 +144,9 @@ def train(options: argparse.Namespace) -> None:
     _save(options.out / "checkpoint.pt", model, updates, step, tokens, time.monotonic() - began)
 
 
-def _save(path: Path, model: Decoder, updates: list[torch.optim.Optimizer], step: int, tokens: int, spent: float) -> None:
+def _save(
+    path: Path, model: Decoder, updates: list[torch.optim.Optimizer], step: int, tokens: int, spent: float
+) -> None:
     state = {
         "model": model.state_dict(),
         "shape": {name: getattr(model.shape, name) for name in model.shape.__slots__},
@@ -170,7 +174,7 @@ def _resume(path: Path, model: Decoder, updates: list[torch.optim.Optimizer]) ->
 def main() -> None:
     """Parse options and train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("runs/nano"), help="folder of checkpoint and log; resumed when it has one")
+    parser.add_argument("--out", type=Path, default=Path("runs/nano"), help="folder of checkpoint and log")
     parser.add_argument("--minutes", type=float, default=150, help="length of the schedule by the clock")
     parser.add_argument("--tokens", type=int, default=0, help="length of the schedule in tokens; overrides --minutes")
     parser.add_argument("--seed", type=int, default=0)

@@ -1,6 +1,6 @@
 """Write nano's word list: control tokens, punctuation, digits, and every word that a world of any family can use.
 
-    python -m training.vocabulary
+python -m training.vocabulary
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import random
 import re
 from pathlib import Path
 
-from sleeptime.lab.worlds import FAMILIES, generate_world
-from sleeptime.lab.worlds import language
+from sleeptime.lab.worlds import FAMILIES, generate_world, language
 from sleeptime.lab.worlds.families import PEOPLE, SHIPS, TEAMS, TOWNS
 
 CONTROL = (

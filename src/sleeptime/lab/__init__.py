@@ -1,1 +1,1 @@
-"""Experiments: generated worlds with executable truth, and (extra `lab`) the tasks that measure sleep-time compute on them."""
+"""Experiments: generated worlds with executable truth, on which sleep-time compute is measured."""

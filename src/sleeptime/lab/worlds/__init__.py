@@ -1,7 +1,7 @@
 """Generated stateful problems: a context of base facts, derivable quantities, natural questions, and the truth of each.
 
-A world is drawn from a family (`families.py`) by `generate.py`; `language.py` writes it down in the words that nano learns.
-Nothing here is copied from a data set: every sentence is assembled from our own templates.
+A world is drawn from a family (`families.py`) by `generate.py`; `language.py` writes it down in the words that nano
+learns. Nothing here is copied from a data set: every sentence is assembled from our own templates.
 """
 
 from sleeptime.lab.worlds.families import FAMILIES, HELD_OUT, TRAINING, Family

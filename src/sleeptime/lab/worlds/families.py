@@ -1,7 +1,7 @@
 """World families: who owns what, in which words, and which quantities follow.
 
-A family is data. `generate.py` draws worlds from it. Sentences use these fields: `{o}` and `{p}` owners, `{n}` a number,
-`{s}` and `{i}` the item in singular and plural, `{has}` and `{have}` the family's verb.
+A family is data. `generate.py` draws worlds from it. Sentences use these fields: `{o}` and `{p}` owners, `{n}` a
+number, `{s}` and `{i}` the item in singular and plural, `{has}` and `{have}` the family's verb.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Feature:
 
     Attributes:
         attribute: word that names it, beside its owner ("Tom cost").
-        sentence: how the context states its number; `{o}` in it makes it about one owner, else it holds for every owner.
+        sentence: how the context states its number; with `{o}` in it, it is about one owner, else about every owner.
         operation: what is done; with `reverse`, the number stands on the left ("paid 100, cost 60").
         of: the attribute it is computed from, "items" for the counted items themselves.
         ask: the question; own: the question that brings a number of its own, "" when there is none.
@@ -219,9 +219,9 @@ FAMILIES: tuple[Family, ...] = (
     Family("orchard", PEOPLE, (("cherry", "cherries"), ("lemon", "lemons"), ("peach", "peaches")),
            ("picks", "pick"), (WAGE, TAX, SOLD), (BASKET,), "mixed", 50),
     # Held out from training for good: new combinations of words and relations that other families teach.
-    Family("camp", PEOPLE, (("muffin", "muffins"), ("sack", "sacks"), ("novel", "novels")),
+    Family("camp", PEOPLE, (("loaf", "loaves"), ("sack", "sacks"), ("pencil", "pencils")),
            ("carries", "carry"), (WEIGHT, FRIENDS), (BAG,), "mixed"),
-    Family("fair", TEAMS, (("cake", "cakes"), ("tulip", "tulips"), ("lamp", "lamps")),
+    Family("fair", TEAMS, (("cake", "cakes"), ("tulip", "tulips"), ("pear", "pears")),
            ("prepares", "prepare"), (SOLD, PRIZE), (TRAY,), "chain"),
     Family("depot", TOWNS, (("barrel", "barrels"), ("table", "tables"), ("parcel", "parcels")),
            ("keeps", "keep"), (DAYS, CARS), (CRATE,), "star"),
