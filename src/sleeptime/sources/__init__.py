@@ -1,0 +1,8 @@
+"""What `sleeptime add` reads: files, folders, git repositories, URLs and standard input, as parts of a context."""
+
+from sleeptime.sources.entry import Skipped, SkipReason
+from sleeptime.sources.limits import SourceLimits
+from sleeptime.sources.read import Progress, read_sources
+from sleeptime.sources.reading import Reading, skip_summary
+
+__all__ = ["Progress", "Reading", "SkipReason", "Skipped", "SourceLimits", "read_sources", "skip_summary"]
