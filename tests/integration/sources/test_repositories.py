@@ -3,10 +3,10 @@ import random
 from pathlib import Path
 
 import pytest
+from tests.integration.sources.conftest import Git
 
 from sleeptime.core.errors import EmptyInput, NotText, Unreadable
 from sleeptime.sources import Reading, SkipReason, read_sources
-from tests.integration.sources.conftest import Git
 
 
 @pytest.fixture
@@ -190,7 +190,6 @@ RULES = [
     *("*.m?", "[ab].md", "\\#x", "#", "!", "/", "\\", "a\\ .md", "[!a].md", "[^b].log", "**/", "!**/", "*.[lm]*"),
     *("a/b", "a/b/", "!a/b/c.md", "b*", "!b/a/", "c.log/", "[a-", "*", "!*/", "a.md  "),
 ]
-)
 
 
 def random_rule(chance: random.Random) -> str:
