@@ -29,7 +29,11 @@ class CompatibleChatModel(OpenAIChatModel):
 
     def __init__(self, model_name: str, *, base_url: str, api_key: str, settings: ModelSettings) -> None:
         """Serve ``model_name`` from ``base_url``, which ends where ``/chat/completions`` begins."""
-        profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
+        profile = OpenAIModelProfile(
+            openai_chat_streaming_requires_finish_reason=True,
+            # Every such server knows ``max_tokens``; the newer ``max_completion_tokens`` is silently ignored by some.
+            openai_chat_supports_max_completion_tokens=False,
+        )
         provider = OpenAICompatibleProvider(PROVIDER, base_url=base_url, api_key=api_key, profile=profile)
         super().__init__(model_name, provider=provider, settings=settings)
 

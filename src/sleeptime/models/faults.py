@@ -151,19 +151,13 @@ def _named_fault(error: BaseException, in_stream: bool) -> Fault | None:
 
 def _status_fault(error: BaseException, said: str, in_stream: bool) -> Fault:
     response = getattr(error, "response", None)
-    status = next(
-        (s for s in (getattr(response, "status_code", None), getattr(error, "code", None)) if _is_int(s)), None
-    )
+    candidates = (getattr(response, "status_code", None), getattr(error, "code", None))
+    status = next((status for status in candidates if isinstance(status, int)), None)
     if status is None:
         return Fault(BadReply(said))
     headers = getattr(response, "headers", None)
-    return _api_fault(
-        foreign.ModelHTTPError(status, type(error).__name__, _clip(error), headers=dict(headers or {})), in_stream
-    )
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    known = foreign.ModelHTTPError(status, type(error).__name__, _clip(error), headers=dict(headers or {}))
+    return _api_fault(known, in_stream)
 
 
 def _names(error: BaseException) -> list[str]:

@@ -37,28 +37,12 @@ _SERVED_TIER: Final = {
 """How providers name the tier that a reply was in fact served in; they may downgrade, and bill what was served."""
 
 
-def usage_of(reported: RequestUsage) -> Usage:
-    """Convert pydantic-ai's usage, whose ``input_tokens`` includes cache reads and writes, into disjoint classes.
-
-    Reasoning tokens are part of the output in both. Counts that contradict each other are clamped, never negative.
-    """
-    cached = max(0, reported.cache_read_tokens)
-    written = max(0, reported.cache_write_tokens)
-    reasoning = reported.output_reasoning_tokens or reported.details.get("reasoning_tokens", 0)
-    return Usage(
-        input_tokens=max(0, reported.input_tokens - cached - written),
-        cached_input_tokens=cached,
-        cache_write_tokens=written,
-        output_tokens=max(0, reported.output_tokens),
-        reasoning_tokens=max(0, min(reasoning, reported.output_tokens)),
-    )
-
-
 class MeteredModel(WrapperModel):
     """Gives one `Call` per request to a sink, before the reply or the error goes on.
 
     What a failed attempt cost: 0 when the provider refused it or was never reached; what was reported when usage came
-    before the failure; otherwise unknown (``None``), for the provider may bill it. A cut stream's usage is a lower bound.
+    before the failure; otherwise unknown (``None``), for the provider may bill it. The usage of a cut stream is a lower
+    bound.
     """
 
     def __init__(
@@ -138,7 +122,7 @@ class MeteredModel(WrapperModel):
         call = Call(
             phase=self.phase,
             model=self.model_name,
-            usage=usage_of(reported),
+            usage=Usage.from_inclusive(reported),
             context=self.context,
             tier=tier,
             cost_usd=self._cost_usd(response, tier, is_whole=outcome == OK, fault=fault),
@@ -174,7 +158,7 @@ class MeteredModel(WrapperModel):
                 name, self.system, tier, base_url=self.base_url, input_tokens=reported.input_tokens, at=None
             )
             if price is not None:
-                return billed_cost_usd(usage_of(reported), price)
+                return billed_cost_usd(Usage.from_inclusive(reported), price)
         return None
 
 

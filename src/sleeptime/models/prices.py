@@ -41,7 +41,7 @@ def price_of(
 
     Args:
         model_name: the provider's name of the model, such as ``gpt-4o-mini``.
-        provider: ``openai``, ``anthropic``, ``google``, ``nano``...; a name that the table lacks is tried by ``base_url``.
+        provider: ``openai``, ``anthropic``, ``google``, ``nano``...; where the table lacks it, ``base_url`` decides.
         tier: price and speed class.
         base_url: where the model is served; tells which provider an OpenAI-compatible endpoint is.
         input_tokens: all input tokens of the request, cached ones included.

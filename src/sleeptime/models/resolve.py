@@ -19,12 +19,13 @@ MODEL_FORMS: Final = (
 
 
 def resolve_model(name: str, *, timeout_s: float = 60.0) -> Model:
-    """Build the model that a name means. The SDK's own retries are off: `RetryModel` does them, where the ledger sees them.
+    """Build the model that a name means.
 
-    Enter the model (``async with model:``) where its connections should be closed at the end.
+    The SDK's own retries are off: `RetryModel` does them, where the ledger sees each attempt. Enter the model
+    (``async with model:``) where its connections should be closed at the end.
 
     Args:
-        name: one of `MODEL_FORMS`. The API key comes from ``OPENAI_API_KEY``, ``ANTHROPIC_API_KEY``, ``GOOGLE_API_KEY``;
+        name: one of `MODEL_FORMS`. Keys come from ``OPENAI_API_KEY``, ``ANTHROPIC_API_KEY`` and ``GOOGLE_API_KEY``, and
             for openai-compatible from ``SLEEPTIME_API_KEY``, where there is one.
         timeout_s: seconds without a byte from the provider after which an attempt fails.
 

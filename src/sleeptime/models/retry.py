@@ -76,7 +76,7 @@ class RetryModel(WrapperModel):
             attempt += 1
             try:
                 return await self.wrapped.request(messages, model_settings, model_request_parameters)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - what is not a fault of the call is raised again
                 await self._wait_or_raise(error, attempt)
 
     @asynccontextmanager
@@ -96,7 +96,7 @@ class RetryModel(WrapperModel):
                     stream = await stack.enter_async_context(
                         self.wrapped.request_stream(messages, model_settings, model_request_parameters, run_context)
                     )
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - as in request
                     await self._wait_or_raise(error, attempt)
                     continue
                 try:
