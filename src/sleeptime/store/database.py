@@ -1,0 +1,192 @@
+"""Database: one engine, transactions that read and transactions that write, and the errors of both.
+
+Knows nothing of tables. Writers on SQLite queue (``BEGIN IMMEDIATE``, WAL, a busy timeout), so two processes on one
+file take turns; on both engines a writer that loses a race for a unique index starts its transaction again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from sleeptime.core.errors import InputError, StoreError
+
+URL_FORMS: Final = "sqlite:///relative.db, sqlite:////absolute.db or postgresql://user:password@host:port/database"
+
+BUSY_TIMEOUT_S: Final = 30
+"""How long a SQLite writer waits for its turn."""
+
+MAX_ATTEMPTS: Final = 8
+"""Attempts of a writing transaction that keeps losing a race."""
+
+_RACES: Final = frozenset({"23505", "40001", "40P01"})
+"""PostgreSQL: unique violation, serialization failure, deadlock (manual, appendix A)."""
+_SQLITE_RACES: Final = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_BUSY_SNAPSHOT"})
+
+_IMMEDIATE: Final = "sleeptime_immediate"
+
+T = TypeVar("T")
+
+
+def parse_url(url: str) -> URL:
+    """The URL with the driver that we use.
+
+    Raises:
+        InputError: not a URL, an engine we do not know, or SQLite without a file.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise InputError(f"the database URL cannot be read; allowed: {URL_FORMS}") from error
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise InputError(f"a database of kind {backend!r} is not known; allowed: {URL_FORMS}")
+    if parsed.database in (None, "", ":memory:") or str(parsed.database).startswith("file:"):
+        raise InputError(f"SQLite needs a file, so that a second process can open it too; allowed: {URL_FORMS}")
+    return parsed.set(drivername="sqlite+aiosqlite")
+
+
+class Database:
+    """An engine and its transactions. Use from one event loop."""
+
+    def __init__(self, url: URL, engine: AsyncEngine) -> None:
+        self.url = url
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self._engine = engine
+        self._turn = asyncio.Lock()
+        self._jitter = random.Random()
+
+    @classmethod
+    async def connect(cls, url: str) -> Database:
+        """Connect; on SQLite the folder and the file are made when missing.
+
+        Raises:
+            InputError: the URL is none of `URL_FORMS`.
+            StoreError: the database cannot be opened.
+        """
+        parsed = parse_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            database = cls(parsed, _sqlite_engine(parsed))
+        else:
+            database = cls(parsed, create_async_engine(parsed, pool_pre_ping=True))
+        try:
+            await database._prepare()
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    async def _prepare(self) -> None:
+        """Prove that the database answers, and switch SQLite to WAL, which every later connection then finds."""
+        if not self.is_sqlite:
+            async with self.reading():
+                return
+        # Two processes that switch at once can meet "database is locked" in spite of the busy timeout.
+        for attempt in range(MAX_ATTEMPTS):
+            try:
+                async with self._mapped_errors(), self._engine.connect() as connection:
+                    await connection.execution_options(isolation_level="AUTOCOMMIT")
+                    await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+                return
+            except StoreError as error:
+                if "locked" not in str(error) or attempt == MAX_ATTEMPTS - 1:
+                    raise
+                await asyncio.sleep(self._jitter.uniform(0, 0.02 * 2**attempt))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        async with self._mapped_errors(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    async def write(self, operation: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Run ``operation`` in one transaction: all of it is kept, or nothing.
+
+        Args:
+            operation: runs statements on the connection it is given. May be run again after a lost race, so it must
+                read what it relies on inside itself and have no effect elsewhere.
+
+        Raises:
+            StoreError: the database refused, or the race was lost `MAX_ATTEMPTS` times.
+        """
+        async with self._mapped_errors():
+            for attempt in range(1, MAX_ATTEMPTS + 1):
+                try:
+                    return await self._write_once(operation)
+                except DBAPIError as error:
+                    if attempt == MAX_ATTEMPTS or not _is_race(error):
+                        raise
+                    await asyncio.sleep(self._jitter.uniform(0, 0.005 * 2**attempt))
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _write_once(self, operation: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        if not self.is_sqlite:
+            async with self._engine.begin() as connection:
+                return await operation(connection)
+        # One writer of this process at a time: waiting here is fair and free, waiting in SQLite is polling.
+        async with self._turn, self._engine.connect() as connection:
+            await connection.execution_options(**{_IMMEDIATE: True})
+            async with connection.begin():
+                return await operation(connection)
+
+    @asynccontextmanager
+    async def _mapped_errors(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, OSError) as error:
+            where = self.url.render_as_string(hide_password=True)
+            cause = getattr(error, "orig", None) or error
+            raise StoreError(f"the database {where} refused: {str(cause).strip() or type(cause).__name__}") from error
+
+
+def _is_race(error: DBAPIError) -> bool:
+    """Whether another writer came first, so that the same transaction can succeed on a second try."""
+    cause = error.orig
+    if getattr(cause, "sqlite_errorname", None) in _SQLITE_RACES or getattr(cause, "sqlstate", None) in _RACES:
+        return True
+    return isinstance(error, IntegrityError) and "UNIQUE constraint failed" in str(cause)
+
+
+def _sqlite_engine(url: URL) -> AsyncEngine:
+    folder = Path(str(url.database)).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"the folder {folder} for the database cannot be made: {error.strerror}") from error
+    engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+
+    # The driver's own transaction control begins late and never IMMEDIATE, so it is switched off and ours is used
+    # (SQLAlchemy manual, "SQLite: Serializable isolation / Savepoints / Transactional DDL").
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA synchronous = FULL")  # an accepted context survives a power cut, not only a crash
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_IMMEDIATE) else "BEGIN")
+
+    return engine

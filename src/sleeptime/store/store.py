@@ -1,0 +1,209 @@
+"""Store: contexts, learned contexts, queries and calls of one tenant, kept on SQLite or PostgreSQL.
+
+Each method is one transaction: all of it is kept, or nothing. Knows nothing of models, sleeping or waking.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sleeptime.core.call import Call
+from sleeptime.core.context import Context
+from sleeptime.core.errors import InputError
+from sleeptime.core.note import LearnedContext
+from sleeptime.core.query import Query
+from sleeptime.store import context_rows, learned_rows, ledger_rows
+from sleeptime.store.context_rows import find_head
+from sleeptime.store.database import Database
+from sleeptime.store.entry import ContextEntry, LearnedEntry, Serving, Status
+from sleeptime.store.migrations import migrate
+from sleeptime.store.tables import MAX_TENANT_CHARS
+
+DEFAULT_TENANT = "default"
+
+
+class Store:
+    """What one tenant has kept; it can neither see nor change what another has.
+
+    Use `open`, from one event loop; usable as ``async with await Store.open(url) as store``. Every method raises
+    `StoreError` when the database refuses, and `NotFound` when the context it names does not exist.
+    """
+
+    def __init__(self, database: Database, tenant: str) -> None:
+        if not tenant.strip() or len(tenant) > MAX_TENANT_CHARS or not tenant.isprintable():
+            raise InputError(f"a tenant is 1 to {MAX_TENANT_CHARS} printable characters, got {tenant[:120]!r}")
+        self._database = database
+        self.tenant = tenant
+
+    @classmethod
+    async def open(cls, url: str, *, tenant: str = DEFAULT_TENANT) -> Store:
+        """Connect, and bring the tables up to date (made when missing; two processes may do so at once).
+
+        Args:
+            url: ``sqlite:///file.db`` or ``postgresql://user:password@host:port/database``.
+            tenant: whose rows are seen.
+
+        Raises:
+            InputError: a URL or tenant we cannot use.
+            StoreError: the database cannot be opened, or was made by a newer version.
+        """
+        database = await Database.connect(url)
+        try:
+            store = cls(database, tenant)
+            await migrate(database)
+        except BaseException:
+            await database.close()
+            raise
+        return store
+
+    def for_tenant(self, tenant: str) -> Store:
+        """The same database, seen by another tenant; closing either closes both."""
+        return Store(self._database, tenant)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._database.close()
+
+    async def __aenter__(self) -> Store:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def add_context(self, context: Context) -> tuple[str, bool]:
+        """Let the context stand at this version. A text is kept once, whatever versions and contexts have it.
+
+        Returns:
+            the version, and whether it is new: False when the context stood there already.
+        """
+
+        async def operation(connection: AsyncConnection) -> bool:
+            return await context_rows.add_context(connection, self.tenant, context)
+
+        return context.version, await self._database.write(operation)
+
+    async def context(self, name: str) -> Context:
+        """The context at the version it stands at."""
+        async with self._database.reading() as connection:
+            return await context_rows.load_context(connection, await find_head(connection, self.tenant, name))
+
+    async def contexts(self) -> tuple[ContextEntry, ...]:
+        """One line per context, by name."""
+        async with self._database.reading() as connection:
+            return await context_rows.list_contexts(connection, self.tenant)
+
+    async def stage(
+        self, learned: LearnedContext, *, job_id: str | None = None, prompt_digest: str | None = None
+    ) -> int:
+        """Keep a learned context, not served until `make_live`.
+
+        Args:
+            learned: of a context and version that were added.
+            job_id: the ``job_id`` of the calls that made it.
+            prompt_digest: digest of the prompt it was written with.
+
+        Returns:
+            its number within the context, from 1.
+
+        Raises:
+            EmptyInput: it has no notes.
+            NotFound: no such context, or it never had that version.
+        """
+
+        async def operation(connection: AsyncConnection) -> int:
+            head = await find_head(connection, self.tenant, learned.context)
+            return await learned_rows.stage(
+                connection, self.tenant, head, learned, job_id=job_id, prompt_digest=prompt_digest
+            )
+
+        return await self._database.write(operation)
+
+    async def make_live(self, name: str, number: int) -> None:
+        """Serve a staged learned context, and retire the one that was live. No query ever finds none, or two.
+
+        Raises:
+            NotFound: no such context, or none of this number.
+            InputError: it is retired; use `rollback`.
+        """
+        await self._serve(name, number, {Status.STAGED})
+
+    async def rollback(self, name: str, number: int) -> None:
+        """Serve a retired learned context again, and retire the one that was live.
+
+        Raises:
+            NotFound: no such context, or none of this number.
+            InputError: it was never live.
+        """
+        await self._serve(name, number, {Status.RETIRED})
+
+    async def _serve(self, name: str, number: int, allowed: set[Status]) -> None:
+        async def operation(connection: AsyncConnection) -> None:
+            head = await find_head(connection, self.tenant, name)
+            await learned_rows.make_live(connection, head, number, allowed)
+
+        await self._database.write(operation)
+
+    async def serving(self, name: str) -> Serving:
+        """The context and what may be served of its live learned context, both of one moment: one look-up per ask."""
+        async with self._database.reading() as connection:
+            head = await find_head(connection, self.tenant, name)
+            context = await context_rows.load_context(connection, head)
+            live = await learned_rows.load_live(connection, head, {part.sha256 for part in context.parts})
+        if live is None:
+            return Serving(context, None, None)
+        number, learned = live
+        return Serving(context, learned, number)
+
+    async def live(self, name: str) -> LearnedContext | None:
+        """The live learned context, without the notes that rest on a part that changed; ``None`` when nothing holds."""
+        async with self._database.reading() as connection:
+            head = await find_head(connection, self.tenant, name)
+            digests = await context_rows.part_digests(connection, head.version_id)
+            live = await learned_rows.load_live(connection, head, digests)
+        return None if live is None else live[1]
+
+    async def learned(self, name: str, number: int) -> LearnedContext:
+        """A learned context by its number, with every note, whether it still holds or not."""
+        async with self._database.reading() as connection:
+            head = await find_head(connection, self.tenant, name)
+            return await learned_rows.load_learned(connection, head, number)
+
+    async def learned_versions(self, name: str) -> tuple[LearnedEntry, ...]:
+        """One line per learned context, by number."""
+        async with self._database.reading() as connection:
+            return await learned_rows.list_learned(connection, await find_head(connection, self.tenant, name))
+
+    async def record_call(self, call: Call) -> None:
+        """Keep a call, once per id; a `CallSink`. Its context need not exist."""
+
+        async def operation(connection: AsyncConnection) -> None:
+            await ledger_rows.add_call(connection, self.tenant, call)
+
+        await self._database.write(operation)
+
+    async def record_query(self, query: Query) -> None:
+        """Keep a query, once per id.
+
+        Raises:
+            NotText: its text holds a character that cannot be kept; check with `core.text.checked_text` before asking.
+        """
+
+        async def operation(connection: AsyncConnection) -> None:
+            head = await find_head(connection, self.tenant, query.context)
+            await ledger_rows.add_query(connection, self.tenant, head, query)
+
+        await self._database.write(operation)
+
+    async def calls(self, name: str | None = None) -> tuple[Call, ...]:
+        """Calls of one context, or all (``None``), oldest first. `NotFound` when there is neither context nor call."""
+        async with self._database.reading() as connection:
+            calls = await ledger_rows.list_calls(connection, self.tenant, name)
+            if name is not None and not calls:
+                await find_head(connection, self.tenant, name)
+            return calls
+
+    async def queries(self, name: str | None = None) -> tuple[Query, ...]:
+        """Queries of one context, or all (``None``), oldest first."""
+        async with self._database.reading() as connection:
+            head = None if name is None else await find_head(connection, self.tenant, name)
+            return await ledger_rows.list_queries(connection, self.tenant, head)

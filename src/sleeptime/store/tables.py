@@ -1,0 +1,213 @@
+"""The tables, for SQLite and PostgreSQL alike; `migrations` builds the same by steps.
+
+What must be unique is a unique index:
+
+::
+
+    part            one text, kept once per tenant whatever its names      (tenant, sha256)
+    context         a name, and the version it stands at                   unique (tenant, name)
+    context_version a version of a context that was seen                   unique (context, version)
+    version_part    the ordered parts of a version
+    learned         a learned context of a version; at most one is live    unique (context, number), (context) if live
+    note            the ordered notes of a learned context
+    query           a query and how it was served
+    call            a model call; names its context, so that it outlives it
+
+Every table that a user's request can reach by a key of its own has the tenant; version and note rows are reached
+through those.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from sleeptime.core.context import MAX_NAME_CHARS
+
+MAX_TENANT_CHARS = 100
+"""Longest tenant, in characters: with a context name it fits one PostgreSQL index entry (2,704 bytes)."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment: aware in, aware and in UTC out, also on SQLite, which forgets the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        assert value is None or value.tzinfo is not None, "a moment without a time zone is ambiguous"
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# SQLite numbers rows by itself only in a column of the exact type INTEGER.
+RowId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Table(DeclarativeBase):
+    """Base of the tables; the names of constraints are the same on both engines."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  # read by SQLAlchemy from the class
+        datetime: UtcDateTime,
+        str: Text,
+        dict[str, Any]: JSON,
+        list[str]: JSON,
+    }
+
+
+class PartRow(Table):
+    __tablename__ = "part"
+    tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    text: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    """UTF-8 bytes."""
+
+
+class ContextRow(Table):
+    __tablename__ = "context"
+    __table_args__ = (UniqueConstraint("tenant", "name"),)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS))
+    name: Mapped[str] = mapped_column(String(MAX_NAME_CHARS))
+    version: Mapped[str] = mapped_column(String(16))
+    """The version it stands at; its row is in context_version."""
+    created_at: Mapped[datetime]
+
+
+class ContextVersionRow(Table):
+    __tablename__ = "context_version"
+    __table_args__ = (UniqueConstraint("context_id", "version"),)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    context_id: Mapped[int] = mapped_column(ForeignKey("context.id", ondelete="CASCADE"))
+    version: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+
+
+class VersionPartRow(Table):
+    __tablename__ = "version_part"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant", "sha256"], ["part.tenant", "part.sha256"]),
+        Index(None, "tenant", "sha256"),
+    )
+    version_id: Mapped[int] = mapped_column(ForeignKey("context_version.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(MAX_NAME_CHARS))
+    tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS))
+    sha256: Mapped[str] = mapped_column(String(64))
+
+
+class LearnedRow(Table):
+    __tablename__ = "learned"
+    __table_args__ = (
+        UniqueConstraint("context_id", "number"),
+        Index(
+            "uq_learned_live",
+            "context_id",
+            unique=True,
+            sqlite_where=text("status = 'live'"),
+            postgresql_where=text("status = 'live'"),
+        ),
+        Index(None, "context_version_id"),
+    )
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS))
+    context_id: Mapped[int] = mapped_column(ForeignKey("context.id", ondelete="CASCADE"))
+    context_version_id: Mapped[int] = mapped_column(ForeignKey("context_version.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    status: Mapped[str] = mapped_column(String(16))
+    strategy: Mapped[str]
+    model: Mapped[str]
+    digest: Mapped[str] = mapped_column(String(16))
+    job_id: Mapped[str | None]
+    """The ``job_id`` of the calls that made it."""
+    prompt_digest: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class NoteRow(Table):
+    __tablename__ = "note"
+    learned_id: Mapped[int] = mapped_column(ForeignKey("learned.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    text: Mapped[str]
+    subject: Mapped[str]
+    value: Mapped[str]
+    derivation: Mapped[str]
+    depends_on: Mapped[list[str]]
+    votes: Mapped[int]
+    verdict: Mapped[str] = mapped_column(String(16))
+
+
+class QueryRow(Table):
+    __tablename__ = "query"
+    __table_args__ = (Index(None, "context_id", "at"), Index(None, "learned_id"))
+    tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS), primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    context_id: Mapped[int] = mapped_column(ForeignKey("context.id", ondelete="CASCADE"))
+    learned_id: Mapped[int | None] = mapped_column(ForeignKey("learned.id", ondelete="SET NULL"))
+    text: Mapped[str]
+    route: Mapped[str] = mapped_column(String(16))
+    budget: Mapped[str] = mapped_column(String(32))
+    answer: Mapped[str]
+    notes_used: Mapped[list[str]]
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    cached_input_tokens: Mapped[int] = mapped_column(BigInteger)
+    cache_write_tokens: Mapped[int] = mapped_column(BigInteger)
+    output_tokens: Mapped[int] = mapped_column(BigInteger)
+    reasoning_tokens: Mapped[int] = mapped_column(BigInteger)
+    cost_usd: Mapped[float | None]
+    latency_s: Mapped[float]
+    at: Mapped[datetime]
+
+
+class CallRow(Table):
+    __tablename__ = "call"
+    __table_args__ = (Index(None, "tenant", "context", "at"), Index(None, "tenant", "job_id"))
+    tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS), primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    phase: Mapped[str] = mapped_column(String(16))
+    model: Mapped[str]
+    tier: Mapped[str] = mapped_column(String(16))
+    context: Mapped[str] = mapped_column(String(MAX_NAME_CHARS))
+    query_id: Mapped[str | None]
+    job_id: Mapped[str | None]
+    outcome: Mapped[str]
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    cached_input_tokens: Mapped[int] = mapped_column(BigInteger)
+    cache_write_tokens: Mapped[int] = mapped_column(BigInteger)
+    output_tokens: Mapped[int] = mapped_column(BigInteger)
+    reasoning_tokens: Mapped[int] = mapped_column(BigInteger)
+    cost_usd: Mapped[float | None]
+    latency_s: Mapped[float]
+    at: Mapped[datetime]
