@@ -1,0 +1,118 @@
+"""Settings: from arguments, then `SLEEPTIME_*` variables, then `sleeptime.toml` in the working folder, then defaults.
+
+docs/settings.md describes each one; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from pydantic_settings.exceptions import SettingsError
+
+from sleeptime.core.budget import EffortLevel
+from sleeptime.core.errors import InputError
+from sleeptime.core.price import Tier
+from sleeptime.sources.limits import SourceLimits
+
+SETTINGS_FILE = "sleeptime.toml"
+PREFIX = "SLEEPTIME_"
+
+
+def default_database_url() -> str:
+    """SQLite in the user's data folder, such as ~/.local/share/sleeptime/sleeptime.db. Makes no folder."""
+    import platformdirs
+
+    return f"sqlite:///{platformdirs.user_data_path('sleeptime', appauthor=False) / 'sleeptime.db'}"
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. Use `load_settings`, which maps errors."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        env_prefix=PREFIX,
+        toml_file=SETTINGS_FILE,
+        extra="forbid",
+        frozen=True,
+        env_ignore_empty=True,
+        env_parse_none_str="none",
+    )
+
+    database_url: str = Field(default_factory=default_database_url, min_length=1)
+    tenant: str = "default"
+    model: str = Field("nano", min_length=1)
+    model_timeout_s: float = Field(60.0, gt=0)
+    tier: Tier = Tier.STANDARD
+
+    strategy: Literal["rethink", "notes"] = "notes"
+    drafts: int = Field(1, ge=1, le=100)
+    combine: Literal["merge", "concat"] = "merge"
+    effort: EffortLevel = "high"
+    seed: int = 0
+    temperature: float | None = Field(0.7, ge=0, le=2)
+    max_rethinks: int = Field(10, ge=1)
+    max_note_tokens: int = Field(1250, ge=1)
+    concurrency: int = Field(4, ge=1)
+
+    budget: str = "v1"
+    notes_limit_tokens: int = Field(4000, ge=1)
+    keep_raw: bool = True
+
+    max_part_bytes: int = Field(1 << 20, ge=1)
+    max_context_bytes: int = Field(64 << 20, ge=1)
+    max_parts: int = Field(100_000, ge=1)
+    url_timeout_s: float = Field(30.0, gt=0)
+    max_redirects: int = Field(5, ge=0)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def source_limits(self) -> SourceLimits:
+        """The limits on what `add` reads."""
+        return SourceLimits(
+            max_part_bytes=self.max_part_bytes,
+            max_context_bytes=self.max_context_bytes,
+            max_parts=self.max_parts,
+            url_timeout_s=self.url_timeout_s,
+            max_redirects=self.max_redirects,
+        )
+
+
+def load_settings(**given: Any) -> Settings:
+    """The settings, with those `given` that are not None taking precedence.
+
+    Raises:
+        InputError: a setting has a value that is not allowed, or sleeptime.toml cannot be read or has an unknown key.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise InputError("; ".join(_problem(item) for item in error.errors())) from error
+    except SettingsError as error:
+        raise InputError(f"the settings cannot be read: {error}") from error
+    except (OSError, ValueError) as error:  # tomllib's error is a ValueError
+        raise InputError(f"{Path(SETTINGS_FILE).absolute()} cannot be read: {error}") from error
+
+
+def _problem(item: Any) -> str:
+    name = ".".join(str(step) for step in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"there is no setting {name!r} (docs/settings.md lists them)"
+    return f"setting {name} ({PREFIX}{name.upper()}): {item['msg'].lower()}, got {item['input']!r}"

@@ -1,0 +1,99 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from sleeptime.core.errors import InputError
+from sleeptime.core.price import Tier
+from sleeptime.settings import PREFIX, Settings, default_database_url, load_settings
+from sleeptime.sleep.settings import SleepSettings
+from sleeptime.sources import SourceLimits
+
+DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(PREFIX + name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_arguments_come_before_variables_before_the_file_before_defaults(
+    nothing_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (nothing_set / "sleeptime.toml").write_text('model = "file"\nbudget = "v3"\ndrafts = 2\n')
+    monkeypatch.setenv("SLEEPTIME_BUDGET", "v4")
+    monkeypatch.setenv("SLEEPTIME_MODEL", "variable")
+    settings = load_settings(model="argument", budget=None)
+    assert (settings.model, settings.budget, settings.drafts, settings.combine) == ("argument", "v4", 2, "merge")
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLEEPTIME_MODEL", "")
+    assert load_settings().model == "nano"
+
+
+def test_values_are_read_from_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLEEPTIME_TIER", "flex")
+    monkeypatch.setenv("SLEEPTIME_TEMPERATURE", "none")
+    monkeypatch.setenv("SLEEPTIME_KEEP_RAW", "false")
+    settings = load_settings()
+    assert (settings.tier, settings.temperature, settings.keep_raw) == (Tier.FLEX, None, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("drafts", "0"), ("effort", "huge"), ("max_parts", "many"), ("temperature", "3"), ("tier", "x")]
+)
+def test_a_value_that_is_not_allowed_names_the_setting_and_the_value(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(PREFIX + name.upper(), value)
+    with pytest.raises(InputError, match=rf"setting {name} \(SLEEPTIME_{name.upper()}\): .*{value}"):
+        load_settings()
+
+
+def test_an_unknown_key_in_the_file_is_an_error(nothing_set: Path) -> None:
+    (nothing_set / "sleeptime.toml").write_text('modell = "nano"\n')
+    with pytest.raises(InputError, match="no setting 'modell'"):
+        load_settings()
+
+
+@pytest.mark.parametrize("text", ["model =\n", "model = 'caf\udce9'\n"])
+def test_a_file_that_cannot_be_read_is_named(nothing_set: Path, text: str) -> None:
+    (nothing_set / "sleeptime.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(InputError, match=r"sleeptime\.toml cannot be read"):
+        load_settings()
+
+
+def test_the_default_database_is_a_file_in_the_user_data_folder_and_is_not_made(
+    nothing_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(nothing_set / "data"))
+    assert load_settings().database_url == f"sqlite:///{nothing_set}/data/sleeptime/sleeptime.db"
+    assert not (nothing_set / "data").exists()
+
+
+def test_defaults_are_those_of_the_values_they_fill() -> None:
+    settings, limits, sleep = load_settings(), SourceLimits(), SleepSettings()
+    assert settings.source_limits == limits
+    shared = ("strategy", "drafts", "combine", "effort", "seed", "temperature", "max_rethinks", "max_note_tokens")
+    assert {name: getattr(settings, name) for name in shared} == {name: getattr(sleep, name) for name in shared}
+    assert settings.concurrency == sleep.concurrency
+
+
+def test_every_setting_is_documented_with_its_variable_and_default() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.+?) \| (.+) \|$", DOCS.read_text(), re.MULTILINE)
+    assert [row[0] for row in rows] == list(Settings.model_fields)
+    defaults = {row[0]: row[2].strip("`") for row in rows}
+    shown = {name: _shown(getattr(load_settings(), name)) for name in Settings.model_fields}
+    assert defaults.pop("database_url") == "SQLite file `sleeptime.db` in the user data folder"
+    assert shown.pop("database_url") == default_database_url()
+    assert defaults == shown
+    assert all(variable == PREFIX + name.upper() for name, variable, _, _ in rows)
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value) if isinstance(value, bool) else str(value)
