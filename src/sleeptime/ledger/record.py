@@ -1,0 +1,126 @@
+"""Record: calls added up by context, phase, model and tier.
+
+A call whose price is unknown makes the cost of every sum it is in unknown; it never counts as 0.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sleeptime.core.call import OK, Call, Phase
+from sleeptime.core.price import Tier
+from sleeptime.core.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over calls.
+
+    Args:
+        calls: how many, failed ones included.
+        failed_calls: how many of them failed.
+        unknown_calls: how many of them have an unknown cost.
+        usage: their tokens.
+        known_cost_usd: cost of those whose cost is known: the least that was paid.
+        latency_s: their wall-clock seconds, as if one after the other.
+    """
+
+    calls: int = 0
+    failed_calls: int = 0
+    unknown_calls: int = 0
+    usage: Usage = field(default_factory=Usage)
+    known_cost_usd: float = 0.0
+    latency_s: float = 0.0
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What the calls cost; ``None`` when the cost of any is unknown."""
+        return None if self.unknown_calls else self.known_cost_usd
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            calls=self.calls + other.calls,
+            failed_calls=self.failed_calls + other.failed_calls,
+            unknown_calls=self.unknown_calls + other.unknown_calls,
+            usage=self.usage + other.usage,
+            known_cost_usd=self.known_cost_usd + other.known_cost_usd,
+            latency_s=self.latency_s + other.latency_s,
+        )
+
+    @classmethod
+    def of_call(cls, call: Call) -> Totals:
+        """The sums over this one call."""
+        return cls(
+            calls=1,
+            failed_calls=int(call.outcome != OK),
+            unknown_calls=int(call.cost_usd is None),
+            usage=call.usage,
+            known_cost_usd=call.cost_usd or 0.0,
+            latency_s=call.latency_s,
+        )
+
+    def as_dict(self) -> dict[str, int | float | None]:
+        """Flat, with the token classes under their own names, as ``ledger --json`` prints it."""
+        return {
+            "calls": self.calls,
+            "failed_calls": self.failed_calls,
+            "unknown_calls": self.unknown_calls,
+            **self.usage.as_dict(),
+            "cost_usd": self.cost_usd,
+            "known_cost_usd": self.known_cost_usd,
+            "latency_s": self.latency_s,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One line of the ledger: the calls of one context, phase, model and tier.
+
+    Args:
+        context: name of the context; ``""`` for calls that served none.
+        phase: what the calls were made for.
+        model: name of the model.
+        tier: price and speed class.
+        totals: their sums.
+    """
+
+    context: str
+    phase: Phase
+    model: str
+    tier: Tier
+    totals: Totals
+
+    def as_dict(self) -> dict[str, str | int | float | None]:
+        """Flat, as ``ledger --json`` prints it."""
+        return {
+            "context": self.context,
+            "phase": self.phase.value,
+            "model": self.model,
+            "tier": self.tier.value,
+            **self.totals.as_dict(),
+        }
+
+
+def total(calls: Iterable[Call]) -> Totals:
+    """Sums over all the calls."""
+    return sum((Totals.of_call(call) for call in calls), Totals())
+
+
+def totals_by_phase(calls: Iterable[Call]) -> dict[Phase, Totals]:
+    """Sums per phase, in the order of `Phase`; a phase without calls is left out."""
+    sums: dict[Phase, Totals] = defaultdict(Totals)
+    for call in calls:
+        sums[call.phase] += Totals.of_call(call)
+    return {phase: sums[phase] for phase in Phase if phase in sums}
+
+
+def ledger_rows(calls: Iterable[Call]) -> tuple[LedgerRow, ...]:
+    """One row per context, phase, model and tier, sorted by context and phase."""
+    sums: dict[tuple[str, Phase, str, Tier], Totals] = defaultdict(Totals)
+    for call in calls:
+        sums[call.context, call.phase, call.model, call.tier] += Totals.of_call(call)
+    phases = list(Phase)
+    keys = sorted(sums, key=lambda key: (key[0], phases.index(key[1]), key[2], key[3]))
+    return tuple(LedgerRow(*key, sums[key]) for key in keys)
