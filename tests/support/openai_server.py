@@ -199,6 +199,15 @@ def _app(served: OpenAIServer) -> FastAPI:
             return StreamingResponse(_half(json.dumps(reply)), media_type="application/json")
         return JSONResponse(reply)
 
+    @app.post("/{path:path}")
+    async def refuse(path: str, request: Request) -> Response:
+        """What other providers' clients ask is recorded, and answered with the status that is due, or 501."""
+        served.requests.append(await request.json())
+        served.headers.append(dict(request.headers))
+        fault = served.faults.pop(0) if served.faults else Status(501)
+        assert isinstance(fault, Status), f"{path} can only be answered with a status"
+        return JSONResponse({"error": fault.error}, status_code=fault.code, headers=fault.headers)
+
     return app
 
 

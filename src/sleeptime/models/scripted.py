@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -221,19 +221,16 @@ class _ScriptedStream(StreamedResponse):
         self._usage = _usage(self.reply, self.messages, self._parts_manager.get_parts())
         self.finish_reason = _finish_reason(self.reply)
 
-    def _events(self, index: int, said: str | ToolCall | Thought) -> list[ModelResponseStreamEvent]:
+    def _events(self, index: int, said: str | ToolCall | Thought) -> Iterator[ModelResponseStreamEvent]:
         manager = self._parts_manager
         if isinstance(said, ToolCall):
             args = json.dumps(said.args)
-            return list(manager.handle_tool_call_delta_events(vendor_part_id=index, tool_name=said.name, args=args))
-        if isinstance(said, Thought):
-            return list(manager.handle_thinking_delta(vendor_part_id=index, content=said.text))
-        return [
-            event
-            for word in said.splitlines(keepends=True)
-            for piece in _pieces(word)
-            for event in manager.handle_text_delta(vendor_part_id=index, content=piece)
-        ]
+            yield from manager.handle_tool_call_delta_events(vendor_part_id=index, tool_name=said.name, args=args)
+        elif isinstance(said, Thought):
+            yield from manager.handle_thinking_delta(vendor_part_id=index, content=said.text)
+        else:
+            for piece in _pieces(said):
+                yield from manager.handle_text_delta(vendor_part_id=index, content=piece)
 
     async def close_stream(self) -> None:
         """Nothing to close."""
@@ -255,9 +252,9 @@ class _ScriptedStream(StreamedResponse):
         return self._at
 
 
-def _pieces(line: str) -> list[str]:
-    """Words with the space before them, so that the pieces join to the line."""
-    words = line.split(" ")
+def _pieces(text: str) -> list[str]:
+    """Words with the space before them, so that the pieces join to the text."""
+    words = text.split(" ")
     return [words[0], *(f" {word}" for word in words[1:])]
 
 
@@ -306,7 +303,7 @@ def _words(texts: Sequence[str]) -> int:
 
 def _texts(messages: Sequence[ModelMessage]) -> list[str]:
     """The text of every part: what was said, and the arguments of tool calls as JSON."""
-    texts = [message.instructions or "" for message in messages if isinstance(message, ModelRequest)]
+    texts = [message.instructions for message in messages if isinstance(message, ModelRequest) and message.instructions]
     for message in messages:
         for part in message.parts:
             if isinstance(part, ToolCallPart):

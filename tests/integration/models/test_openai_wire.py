@@ -16,6 +16,14 @@ from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, Thinking
 from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
+
+from sleeptime.core.call import OK, Call, Phase
+from sleeptime.core.errors import BadReply, ModelError, ModelTimeout, ProviderDown, RateLimited, RequestRejected
+from sleeptime.core.usage import Usage
+from sleeptime.models.metered import STOPPED, MeteredModel
+from sleeptime.models.resolve import resolve_model
+from sleeptime.models.retry import RetryModel, RetryPolicy
+from sleeptime.models.scripted import AnyReply, Reply, ScriptedModel, Thought, ToolCall
 from tests.support.calls import RecordingSink
 from tests.support.openai_server import (
     BadEvent,
@@ -32,14 +40,6 @@ from tests.support.openai_server import (
     Status,
     openai_server,
 )
-
-from sleeptime.core.call import OK, Call, Phase
-from sleeptime.core.errors import BadReply, ModelError, ModelTimeout, ProviderDown, RateLimited, RequestRejected
-from sleeptime.core.usage import Usage
-from sleeptime.models.metered import STOPPED, MeteredModel
-from sleeptime.models.resolve import resolve_model
-from sleeptime.models.retry import RetryModel, RetryPolicy
-from sleeptime.models.scripted import AnyReply, Reply, ScriptedModel, Thought, ToolCall
 
 FAST = RetryPolicy(attempts=3, base_s=0.01, cap_s=0.02, retry_after_limit_s=2.0)
 USAGE = Usage(input_tokens=90, cached_input_tokens=10, output_tokens=8, reasoning_tokens=3)
