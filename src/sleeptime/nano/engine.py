@@ -6,7 +6,7 @@ to the last bits of a sum, which a larger matrix may add in another order). Know
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -83,15 +83,35 @@ class Engine:
         """An engine with the weights in `folder`, by default the release that ships with nano."""
         return cls(Weights.load(folder))
 
-    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+    def check(self, request: Request) -> None:
+        """Raise what `generate` would raise for this request, without doing it."""
+        prompt, longest = request.prompt, self.config.max_length
+        if not prompt:
+            raise ValueError("the prompt is empty; give at least one token")
+        if len(prompt) >= longest:
+            raise TooLongError(
+                f"the prompt has {len(prompt):,} tokens; nano reads at most {longest - 1:,}, "
+                "so that one is left to answer: give it less context or fewer notes"
+            )
+        if min(prompt) < 0 or max(prompt) >= self.config.vocab:
+            raise ValueError(f"the prompt holds an id outside 0 to {self.config.vocab - 1}")
+        if request.max_tokens < 1:
+            raise ValueError(f"max_tokens is {request.max_tokens}; it must be 1 or more")
+
+    def generate(
+        self, requests: Sequence[Request], on_done: Callable[[int, Completion], None] | None = None
+    ) -> list[Completion]:
         """Complete all requests, decoded together; the order is kept.
+
+        Args:
+            on_done: called with the place and the completion of each request as soon as it is finished.
 
         Raises:
             TooLongError: a prompt leaves no room for a completion.
             ValueError: a prompt is empty, holds an id outside the vocabulary, or max_tokens is below 1.
         """
         for request in requests:
-            self._check(request)
+            self.check(request)
         done: list[Completion | None] = [None] * len(requests)
         # Sorted, so that prompts with the same beginning meet in one batch.
         order = sorted(range(len(requests)), key=lambda i: tuple(requests[i].prompt))
@@ -100,9 +120,10 @@ class Engine:
             with one_blas_thread(), np.errstate(over="ignore"):
                 run = _Run(self, [requests[i] for i in chosen])
                 while run.is_running:
-                    run.step()
-            for i, completion in zip(chosen, run.completions(), strict=True):
-                done[i] = completion
+                    for i in run.step():
+                        done[chosen[i]] = completion = run.completion(i)
+                        if on_done is not None:
+                            on_done(chosen[i], completion)
         return [completion for completion in done if completion is not None]
 
     def stream(self, request: Request) -> Iterator[Completion]:
@@ -111,7 +132,7 @@ class Engine:
         Raises:
             TooLongError, ValueError: as `generate`, at once.
         """
-        self._check(request)
+        self.check(request)
         return self._stream(request)
 
     def logprobs(self, prompt: Sequence[int], continuation: Sequence[int]) -> Array:
@@ -121,10 +142,10 @@ class Engine:
             TooLongError, ValueError: as `generate`, for the two together.
         """
         whole = [*prompt, *continuation]
-        self._check(Request(prompt))
+        self.check(Request(prompt))
         if not continuation:
             return np.empty(0, dtype=np.float32)
-        self._check(Request(whole[:-1]))
+        self.check(Request(whole[:-1]))
         with one_blas_thread(), np.errstate(over="ignore"):
             prefix, _ = self._read_prefix(whole[: len(prompt) - 1])
             ids = whole[len(prompt) - 1 : -1]
@@ -143,21 +164,7 @@ class Engine:
             with one_blas_thread(), np.errstate(over="ignore"):
                 run = _Run(self, [request]) if run is None else run
                 run.step()
-            yield run.completions()[0]
-
-    def _check(self, request: Request) -> None:
-        prompt, longest = request.prompt, self.config.max_length
-        if not prompt:
-            raise ValueError("the prompt is empty; give at least one token")
-        if len(prompt) >= longest:
-            raise TooLongError(
-                f"the prompt has {len(prompt):,} tokens; nano reads at most {longest - 1:,}, "
-                "so that one is left to answer: give it less context or fewer notes"
-            )
-        if min(prompt) < 0 or max(prompt) >= self.config.vocab:
-            raise ValueError(f"the prompt holds an id outside 0 to {self.config.vocab - 1}")
-        if request.max_tokens < 1:
-            raise ValueError(f"max_tokens is {request.max_tokens}; it must be 1 or more")
+            yield run.completion(0)
 
     def _read_prefix(self, ids: Sequence[int]) -> tuple[Prefix, int]:
         """The state behind `ids`, and how many of them came from the cache; keeps what was read."""
@@ -211,35 +218,37 @@ class _Run:
         """Whether any row is not finished."""
         return bool(self._rows)
 
-    def step(self) -> None:
-        """Decode one token for every running row."""
+    def step(self) -> list[int]:
+        """Decode one token for every running row; returns the requests that it finished."""
         picked = self._sampler.pick(self._batch.logits)
+        finished: list[int] = []
         for i, token in zip(self._rows, picked.tolist(), strict=True):
             if self._reasons[i] is not None:
                 continue
             if token in self._requests[i].stop:
                 self._reasons[i] = "stop"
-                continue
-            self._ids[i].append(token)
-            if len(self._ids[i]) == self._allowed[i]:
-                self._reasons[i] = "length"
+            else:
+                self._ids[i].append(token)
+                if len(self._ids[i]) == self._allowed[i]:
+                    self._reasons[i] = "length"
+            if self._reasons[i] is not None:
+                finished.append(i)
         running = [row for row, i in enumerate(self._rows) if self._reasons[i] is None]
         if not running:
             self._rows = []
-            return
+            return finished
         if len(running) <= _SPARSE * len(self._rows):
             self._rows = [self._rows[row] for row in running]
             self._batch.keep(running)
             self._sampler.keep(running)
             picked = picked[running]
         self._batch.step(picked)
+        return finished
 
-    def completions(self) -> list[Completion]:
-        """The completion of each request so far."""
-        return [
-            Completion(tuple(ids), reason, cached, len(ids) + (reason == "stop"))
-            for ids, reason, cached in zip(self._ids, self._reasons, self._cached, strict=True)
-        ]
+    def completion(self, i: int) -> Completion:
+        """The completion of request `i` so far."""
+        ids, reason = self._ids[i], self._reasons[i]
+        return Completion(tuple(ids), reason, self._cached[i], len(ids) + (reason == "stop"))
 
 
 def _common_length(a: Sequence[int], b: Sequence[int]) -> int:

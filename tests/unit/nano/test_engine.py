@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.unit.nano.tiny import TINY, random_tensors, reference_greedy, reference_logits, tiny_weights
 
 from sleeptime.nano.engine import Completion, Engine, Request, TooLongError
 from sleeptime.nano.sampler import Sampling
+from tests.unit.nano.tiny import TINY, random_tensors, reference_greedy, reference_logits, tiny_weights
 
 SEED = 7
 RNG = np.random.default_rng(11)

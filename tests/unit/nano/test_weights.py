@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from tests.unit.nano.tiny import TINY, random_tensors
 
 from sleeptime.nano.weights import CONFIG_FILE, WEIGHTS_FILE, Config, Weights, WeightsError
+from tests.unit.nano.tiny import TINY, random_tensors
 
 
 def test_weights_are_read_from_a_folder_and_widened(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from sleeptime.nano.tokenizer import Tokenizer
 from sleeptime.nano.weights import Config, Weights
 
 Tensors = dict[str, npt.NDArray[np.float16]]
@@ -90,3 +91,33 @@ def _rotated(x: Vector, rates: Vector) -> Vector:
     angles = np.arange(len(x))[:, None] * rates
     a, b = np.split(x, 2, axis=-1)
     return np.concatenate([a * np.cos(angles) - b * np.sin(angles), b * np.cos(angles) + a * np.sin(angles)], axis=-1)
+
+
+def reciting_weights(tokenizer: Tokenizer, texts: list[str]) -> Weights:
+    """Weights that recite: behind two neighbouring tokens of a text comes its next token.
+
+    One feed-forward unit per pair of neighbours opens only for that pair, and points at the token that follows. The
+    pairs of all texts must be distinct where their followers are.
+    """
+    follower: dict[tuple[int, int], int] = {}
+    for text in texts:
+        ids = tokenizer.encode(text, allow_control=True)
+        for older, newer, then in zip(ids, ids[1:], ids[2:], strict=False):
+            assert follower.setdefault((older, newer), then) == then, f"two tokens follow one pair in {text!r}"
+    width = 2 * len(tokenizer)
+    config = Config(width=width, layers=1, heads=1, ffn=len(follower), vocab=len(tokenizer), max_length=512)
+    tensors = {name: np.zeros_like(tensor) for name, tensor in random_tensors(config, 0).items()}
+    tensors["embed"][:, : config.vocab] = np.eye(config.vocab)
+    for name in ("final_norm", "layers.0.attn_norm", "layers.0.ffn_norm"):
+        tensors[name][:] = width**-0.5  # a normed one-hot vector has the length sqrt(width)
+    tensors["final_norm"][:] = 1
+    tensors["layers.0.ffn_mix"][0] = 0.5
+    for unit, ((older, newer), then) in enumerate(follower.items()):
+        # Twice the newer token and the older one (0.5): 2.5 for this pair, at most 2 for any other; 2.25 is the bar.
+        gate = np.full(width, -2.25 / 1.5)
+        gate[newer] += 2
+        gate[older] += 1
+        tensors["layers.0.w1"][unit] = 40 * gate
+        tensors["layers.0.w3"][unit] = 1
+        tensors["layers.0.w2"][then, unit] = 1
+    return Weights.from_tensors(config, tensors)
