@@ -31,16 +31,22 @@ ASK = [ModelRequest.user_text_prompt("How many apples?")]
 ONCE = RetryPolicy(attempts=1)
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[OpenAIServer]:
+    with openai_server(ScriptedModel([])) as server:
+        yield server
+
+
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
-    with openai_server(ScriptedModel([])) as running:
-        root = running.url.removesuffix("/v1")
-        monkeypatch.setenv("OPENAI_BASE_URL", running.url)
-        monkeypatch.setenv("ANTHROPIC_BASE_URL", root)
-        monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", root)
-        for key in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY"):
-            monkeypatch.setenv(key, "test")
-        yield running
+def server(running: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> OpenAIServer:
+    running.play(ScriptedModel([]))
+    root = running.url.removesuffix("/v1")
+    monkeypatch.setenv("OPENAI_BASE_URL", running.url)
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", root)
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", root)
+    for key in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.setenv(key, "test")
+    return running
 
 
 async def sent(server: OpenAIServer, name: str, settings: ModelSettings | None) -> dict[str, Any]:
