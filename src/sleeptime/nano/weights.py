@@ -19,6 +19,8 @@ Array = npt.NDArray[np.float32]
 
 WEIGHTS_FILE = "nano.safetensors"
 CONFIG_FILE = "config.json"
+RELEASE = resources.files("sleeptime.nano") / "weights"
+"""The folder of the weights that ship with nano."""
 
 
 class WeightsError(ValueError):
@@ -111,7 +113,7 @@ class Weights:
         Raises:
             WeightsError: a tensor is missing or has another shape than the configuration says.
         """
-        source = resources.files(__package__).joinpath("weights") if folder is None else folder
+        source = RELEASE if folder is None else folder
         config = Config.from_json(source.joinpath(CONFIG_FILE).read_text(encoding="utf-8"))
         return cls.from_tensors(config, load_safetensors(source.joinpath(WEIGHTS_FILE).read_bytes()))
 
