@@ -36,7 +36,8 @@ async def sleep_on(
         model: any pydantic-ai model, metered and retried as the caller likes.
         context: what to study. Without any text there is nothing to study, and no call is made.
         settings: strategy, drafts, limits.
-        live: the c' in service; when the same notes come out again, the outcome is ``nothing new``.
+        live: the c' in service; when the same notes come out again of the same version of the context, the outcome
+            is ``nothing new``.
         model_settings: further settings of every request, such as a provider's effort.
         progress: called after every draft with the number done and the number of drafts.
         count_tokens: tokens of a text, for the cap on size; an estimate by default.
@@ -68,7 +69,7 @@ async def sleep_on(
     if not combined.notes:
         reason = f"no statement was left of {len(written)} drafts; {reason}"
         return SleepResult(Outcome.NOTHING_NEW, None, reason, len(written), usage, digest)
-    if live is not None and _says(live.notes) == _says(combined.notes):
+    if live is not None and live.context_version == context.version and _says(live.notes) == _says(combined.notes):
         reason = "; ".join(text for text in ("the notes are those in service", reason) if text)
         return SleepResult(Outcome.NOTHING_NEW, None, reason, len(written), usage, digest)
     learned = LearnedContext(context.name, context.version, combined.notes, settings.strategy.value, model.model_name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sleeptime.prompts.fence import FENCE_TAGS, fenced, nano_text, neutralised
@@ -31,12 +31,14 @@ PIECES = [
 hostile_text = st.lists(st.sampled_from(PIECES), max_size=30).map("".join) | st.text(max_size=60)
 
 
+@settings(deadline=None)
 @given(text=hostile_text, tag=st.sampled_from(FENCE_TAGS))
 def test_a_fence_holds_exactly_its_own_two_tags(text: str, tag: str) -> None:
     tags = re.findall(rf"<\s*/?\s*(?:{'|'.join(FENCE_TAGS)})(?![\w.:-])", fenced(text, tag), re.IGNORECASE)
     assert tags == [f"<{tag}", f"</{tag}"]
 
 
+@settings(deadline=None)
 @given(text=hostile_text)
 def test_neutralising_twice_changes_nothing_more(text: str) -> None:
     once = neutralised(text)
@@ -44,6 +46,7 @@ def test_neutralising_twice_changes_nothing_more(text: str) -> None:
     assert len(once) == len(text)
 
 
+@settings(deadline=None)
 @given(name=hostile_text)
 def test_a_hostile_name_stays_inside_its_attribute(name: str) -> None:
     first_line = fenced("x", "part", name).split("\n")[0]
@@ -75,6 +78,7 @@ def test_long_runs_of_blanks_are_read_in_linear_time() -> None:
     assert neutralised("<" + " " * 200_000) == "<" + " " * 200_000
 
 
+@settings(deadline=None)
 @given(
     text=st.lists(st.sampled_from(["<|", "|>", "<", "|", ">", "end", "context", "v0", " "]), max_size=30).map("".join)
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sleeptime.core.note import Note, NoteKind, Verdict
@@ -145,6 +145,7 @@ any_note = st.builds(
 any_drafts = st.lists(st.lists(any_note, max_size=5), max_size=5)
 
 
+@settings(deadline=None)
 @given(drafts=any_drafts, data=st.data())
 def test_the_merged_notes_do_not_depend_on_the_order_of_drafts(drafts: list[list[Note]], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(drafts))
@@ -153,12 +154,14 @@ def test_the_merged_notes_do_not_depend_on_the_order_of_drafts(drafts: list[list
     assert one.dropped == other.dropped
 
 
+@settings(deadline=None)
 @given(drafts=any_drafts, at=st.integers(0, 5), refuted=st.booleans())
 def test_an_empty_or_refuted_draft_changes_nothing(drafts: list[list[Note]], at: int, refuted: bool) -> None:
     more = [*drafts[:at], [REFUTED] if refuted else [], *drafts[at:]]
     assert merge(more, context_text=CONTEXT).notes == merge(drafts, context_text=CONTEXT).notes
 
 
+@settings(deadline=None)
 @given(drafts=any_drafts)
 def test_votes_are_at_most_the_drafts_and_nothing_refuted_or_contradicted_stays(drafts: list[list[Note]]) -> None:
     notes = merge(drafts, context_text=CONTEXT).notes

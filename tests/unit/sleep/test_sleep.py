@@ -108,6 +108,16 @@ async def test_the_notes_in_service_are_nothing_new() -> None:
     assert other.outcome is Outcome.WROTE
 
 
+async def test_the_same_notes_on_a_new_version_are_written_for_that_version() -> None:
+    first = await sleep_on(ScriptedModel([apples(72)]), CONTEXT)
+    renamed = Context("shop", (Part("b.md", CONTEXT.parts[0].text),))
+    again = await sleep_on(ScriptedModel([apples(72)]), renamed, live=first.learned)
+    assert again.learned is not None
+    assert first.learned is not None
+    assert again.learned.notes == first.learned.notes
+    assert again.learned.context_version == renamed.version
+
+
 @pytest.mark.parametrize("parts", [(), (Part("a", ""),), (Part("a", " \n"), Part("b", ""))])
 async def test_a_context_without_text_makes_no_call(parts: tuple[Part, ...]) -> None:
     model = ScriptedModel([])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sleeptime.core.note import Note, NoteKind, Verdict
@@ -97,6 +97,7 @@ def test_working_that_may_be_meant_otherwise_is_left_unverified(derivation: str,
     assert arithmetic(derived(derivation, value)) is Verdict.UNVERIFIED
 
 
+@settings(deadline=None)
 @given(
     derivation=st.text(alphabet="0123456789.,+-*/^()=%$ xn:;\n≈×", max_size=60) | st.text(), value=st.text(max_size=20)
 )
@@ -108,6 +109,7 @@ def test_any_text_gets_some_verdict(derivation: str, value: str) -> None:
 numbers = st.integers(0, 10**6)
 
 
+@settings(deadline=None)
 @given(a=numbers, b=numbers, wrong_by=st.integers(1, 10**6), op=st.sampled_from(["+", "-", "*"]))
 def test_whole_numbers_are_judged_exactly(a: int, b: int, wrong_by: int, op: str) -> None:
     right = {"+": a + b, "-": a - b, "*": a * b}[op]
@@ -116,6 +118,7 @@ def test_whole_numbers_are_judged_exactly(a: int, b: int, wrong_by: int, op: str
     assert arithmetic(derived(f"{a} {op} {b} = {right + wrong_by}")) is Verdict.REFUTED
 
 
+@settings(deadline=None)
 @given(a=numbers, b=st.integers(1, 10**4), decimals=st.integers(1, 4))
 def test_a_rounded_quotient_holds(a: int, b: int, decimals: int) -> None:
     assert arithmetic(derived(f"{a} / {b} = {a / b:.{decimals}f}")) is Verdict.VERIFIED
@@ -208,6 +211,7 @@ def test_what_is_no_function_is_not_read_as_one(text: str) -> None:
     assert read_function(text) is None
 
 
+@settings(deadline=None)
 @given(text=st.text(alphabet="0123456789nxab.+-*/^()= _eEjJ", max_size=40))
 def test_reading_any_text_never_fails(text: str) -> None:
     read_function(text)
