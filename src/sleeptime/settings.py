@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     concurrency: int = Field(4, ge=1)
 
     budget: str = "v1"
-    notes_limit_tokens: int = Field(4000, ge=1)
+    notes_limit_tokens: int = Field(16_000, ge=1)
     keep_raw: bool = True
 
     max_part_bytes: int = Field(1 << 20, ge=1)

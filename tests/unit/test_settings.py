@@ -9,6 +9,7 @@ from sleeptime.core.price import Tier
 from sleeptime.settings import PREFIX, Settings, default_database_url, load_settings
 from sleeptime.sleep.settings import SleepSettings
 from sleeptime.sources import SourceLimits
+from sleeptime.wake.answer import NOTES_LIMIT_TOKENS
 
 DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -82,6 +83,7 @@ def test_defaults_are_those_of_the_values_they_fill() -> None:
     shared = ("strategy", "drafts", "combine", "effort", "seed", "temperature", "max_rethinks", "max_note_tokens")
     assert {name: getattr(settings, name) for name in shared} == {name: getattr(sleep, name) for name in shared}
     assert settings.concurrency == sleep.concurrency
+    assert settings.notes_limit_tokens == NOTES_LIMIT_TOKENS
 
 
 def test_every_setting_is_documented_with_its_variable_and_default() -> None:

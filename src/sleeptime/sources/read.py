@@ -15,8 +15,9 @@ from typing import BinaryIO
 
 import anyio
 
-from sleeptime.core.context import MAX_NAME_CHARS
+from sleeptime.core.context import MAX_NAME_CHARS, Part
 from sleeptime.core.errors import EmptyInput, InputError, NotText, TooLarge, Unreadable
+from sleeptime.core.text import checked_text
 from sleeptime.sources.entry import Entry, Skipped, SkipReason, printable
 from sleeptime.sources.limits import SourceLimits
 from sleeptime.sources.reading import Collector, Reading
@@ -30,13 +31,13 @@ STDIN_NAME = "stdin"
 
 
 async def read_sources(
-    sources: Sequence[str],
+    sources: Sequence[str | Part],
     limits: SourceLimits | None = None,
     *,
     stdin: BinaryIO | None = None,
     progress: Progress | None = None,
 ) -> Reading:
-    """Read every source, in order, into parts with distinct names.
+    """Read every source, in order, into parts with distinct names; a part that is given as such is taken as it is.
 
     Part names are paths as given (`docs` gives `docs/guide.md`, `.` gives `guide.md`); an absolute path, and one that
     leaves the working folder, counts from its last component. Only where two parts would share a name do they get the
@@ -51,7 +52,12 @@ async def read_sources(
         raise InputError("standard input (-) can be read only once; give - once.")
     collector = Collector(limits or SourceLimits())
     for source in sources:
-        await _read_source(source, collector, stdin, progress)
+        if isinstance(source, Part):
+            collector.add(source.name, source.name, checked_text(f"part {source.name!r}", source.text))
+        else:
+            await _read_source(source, collector, stdin, progress)
+        if progress is not None:
+            progress(len(collector.found), collector.num_bytes)
     return collector.reading()
 
 
@@ -68,8 +74,6 @@ async def _read_source(source: str, collector: Collector, stdin: BinaryIO | None
     else:
         reader = _PathReader(source, collector, progress)
         await anyio.to_thread.run_sync(reader.read)
-    if progress is not None:
-        progress(len(collector.found), collector.num_bytes)
 
 
 def _read_stdin(stdin: BinaryIO | None, collector: Collector) -> None:

@@ -1,0 +1,5 @@
+"""`python -m sleeptime` is the command `sleeptime`."""
+
+from sleeptime.cli import main
+
+main()

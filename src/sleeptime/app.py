@@ -1,0 +1,398 @@
+"""Sleeptime: add, sleep, ask, notes, ledger. The only place that wires models, sleep, wake, store and ledger together.
+
+What is slow to load (providers, databases) is loaded by the call that needs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, Unpack
+from uuid import uuid4
+
+from sleeptime.core.budget import Budget, parse_budget
+from sleeptime.core.call import Call, Phase
+from sleeptime.core.context import Context, Part
+from sleeptime.core.errors import InputError
+from sleeptime.core.query import Query
+from sleeptime.ledger.record import Totals, ledger_rows, total, totals_by_phase
+from sleeptime.ledger.savings import measure_saving
+from sleeptime.results import Added, BudgetSaving, LearnedNotes, Ledger, NotesDiff, Slept
+from sleeptime.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
+
+    from sleeptime.plan import SleepPlan
+    from sleeptime.sleep.settings import SleepSettings
+    from sleeptime.sources import Progress
+    from sleeptime.store.store import Store
+    from sleeptime.sync import SyncSleeptime
+    from sleeptime.wake.route import Route
+
+
+class SleepChanges(TypedDict, total=False):
+    """Settings for one sleep alone (docs/settings.md); None leaves a setting as it is."""
+
+    strategy: str | None
+    drafts: int | None
+    combine: str | None
+    effort: str | None
+    tier: str | None
+    seed: int | None
+    temperature: float | None
+    max_rethinks: int | None
+    max_note_tokens: int | None
+    concurrency: int | None
+
+
+class Sleeptime:
+    """Contexts that are thought about before anyone asks.
+
+    >>> async with Sleeptime(model="openai:gpt-4o-mini") as sleeptime:  # doctest: +SKIP
+    ...     await sleeptime.add("handbook", "docs/")
+    ...     await sleeptime.sleep("handbook")
+    ...     reply = await sleeptime.ask("handbook", "Who approves travel?")
+
+    Use from one event loop, with ``async with`` or `close`. `Sleeptime.sync` is the same without ``await``.
+
+    Args:
+        model: a name (`nano`, `openai:...`; docs/settings.md) or a pydantic-ai model; the setting `model` by default.
+        database: a URL; the setting `database_url` by default.
+        settings: all settings; read from the environment and sleeptime.toml by default.
+        rng: draws the jitter of retries.
+
+    Raises:
+        InputError: a setting cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: str | Model | None = None,
+        database: str | None = None,
+        *,
+        settings: Settings | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        given = {"model": model if isinstance(model, str) else None, "database_url": database}
+        given = {name: value for name, value in given.items() if value is not None}
+        self.settings = load_settings(**given) if settings is None else settings.model_copy(update=given)
+        self._given_model = None if isinstance(model, str) else model
+        self._rng = rng or random.Random()
+        self._model: Model | None = None
+        self._store: Store | None = None
+        self._resources = AsyncExitStack()
+        self._opening = asyncio.Lock()
+
+    @classmethod
+    def sync(cls, *args: Any, **kwargs: Any) -> SyncSleeptime:
+        """The same for code without an event loop: takes the same arguments, use it in a ``with``."""
+        from sleeptime.sync import SyncSleeptime
+
+        return SyncSleeptime(lambda: cls(*args, **kwargs))
+
+    async def __aenter__(self) -> Sleeptime:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close connections; what was accepted is kept. The next call opens them again."""
+        self._store, self._model = None, None
+        await self._resources.aclose()
+
+    async def add(
+        self, name: str, *sources: str | Part, stdin: BinaryIO | None = None, progress: Progress | None = None
+    ) -> Added:
+        """Store a context, or a new version of it: all of it or nothing.
+
+        Args:
+            name: of the context.
+            sources: files, folders, git repositories, PATH@REV, URLs, "-" for `stdin`, and parts as they are.
+            stdin: what "-" reads.
+            progress: called with the number of parts and bytes read so far.
+
+        Raises:
+            InputError: a source cannot be read or is over a limit; the message names both.
+        """
+        from sleeptime.sources import read_sources
+
+        reading = await read_sources(sources, self.settings.source_limits, stdin=stdin, progress=progress)
+        context = Context(name, reading.parts)
+        store = await self._opened_store()
+        version, is_new = await store.add_context(context)
+        return Added(name, version, is_new, len(reading.parts), reading.num_bytes, reading.skipped)
+
+    async def plan(self, name: str, **changes: Unpack[SleepChanges]) -> SleepPlan:
+        """What `sleep` with the same arguments could take at most; makes no call."""
+        from sleeptime.plan import plan_sleep
+
+        settings = self._changed(changes)
+        context = await (await self._opened_store()).context(name)
+        model = await self._opened_model()
+        return plan_sleep(model, context, _sleep_settings(model, settings), settings.tier)
+
+    async def sleep(
+        self, name: str, *, progress: Callable[[int, int], None] | None = None, **changes: Unpack[SleepChanges]
+    ) -> Slept:
+        """Think about a context; what is learned is live when this returns.
+
+        Args:
+            name: of the context.
+            progress: called after every draft with the number done and the number of drafts.
+            changes: settings for this sleep alone, such as ``strategy`` and ``drafts``.
+
+        Returns:
+            how it ended; a sleep that failed or found nothing new leaves what was live.
+
+        Raises:
+            NotFound: no such context.
+            InputError: a setting cannot be used, or the model cannot take this context.
+        """
+        from sleeptime.models.budgets import sleep_effort
+        from sleeptime.models.tiers import tier_settings
+        from sleeptime.sleep.sleep import sleep_on
+
+        settings = self._changed(changes)
+        store, model = await self._opened_store(), await self._opened_model()
+        serving = await store.serving(name)
+        calls = _Recorder(store)
+        job_id = uuid4().hex
+        metered = self._metered(model, calls, Phase.SLEEP, name, job_id=job_id, tier=settings.tier)
+        result = await sleep_on(
+            metered,
+            serving.context,
+            _sleep_settings(model, settings),
+            live=serving.learned,
+            model_settings={**sleep_effort(model, settings.effort), **tier_settings(model, settings.tier)},
+            progress=progress,
+        )
+        number = None
+        if result.learned is not None:
+            number = await store.stage(result.learned, job_id=job_id, prompt_digest=result.prompt_digest)
+            await store.make_live(name, number)
+        return Slept(
+            context=name,
+            context_version=serving.context.version,
+            outcome=result.outcome,
+            reason=result.reason,
+            version=number,
+            notes=() if result.learned is None else result.learned.notes,
+            usage=calls.totals.usage,
+            cost_usd=calls.totals.cost_usd,
+            job_id=job_id,
+        )
+
+    async def ask(
+        self, name: str, query: str, *, budget: str | Budget | None = None, route: str | None = None
+    ) -> Query:
+        """Answer a query about a context.
+
+        Args:
+            name: of the context.
+            query: the question.
+            budget: what it may spend, such as ``"v0"``; the setting `budget` by default.
+            route: ``auto`` (the first possible of the others), ``recall``, ``notes`` or ``full``.
+
+        Returns:
+            the query as it is kept: answer, route, notes used, usage, cost and latency.
+
+        Raises:
+            InputError: a blank query, a budget that the model cannot follow, or an unknown route.
+            NotFound: no such context, or the asked route is not possible.
+            ModelError: the model's call failed, after the retries that were safe.
+        """
+        from sleeptime.models.budgets import budget_request
+        from sleeptime.models.resolve import model_family
+        from sleeptime.wake.answer import answer
+
+        began_s = time.perf_counter()
+        settings = self.settings
+        allowed = budget if budget is not None else settings.budget
+        allowed = parse_budget(allowed) if isinstance(allowed, str) else allowed
+        asked_route = _route(route)
+        store, model = await self._opened_store(), await self._opened_model()
+        plan = budget_request(model, allowed)
+        serving = await store.serving(name)
+        calls, query_id, at = _Recorder(store), uuid4().hex, datetime.now(UTC)
+        family = model_family(model)
+        found = await answer(
+            plan.apply(self._metered(model, calls, Phase.WAKE, name, query_id=query_id)),
+            serving.context,
+            serving.learned,
+            query,
+            budget=allowed,
+            plan=plan,
+            route=asked_route,
+            keep_raw=settings.keep_raw,
+            notes_limit_tokens=settings.notes_limit_tokens,
+            profile=_profile(family),
+            cache_point=family == "anthropic",
+        )
+        answered = Query(
+            context=name,
+            text=query,
+            route=found.route.value,
+            budget=found.budget,
+            answer=found.text,
+            notes_used=found.notes_used,
+            learned=serving.number if found.notes_used else None,
+            usage=calls.totals.usage,
+            cost_usd=calls.totals.cost_usd,
+            latency_s=time.perf_counter() - began_s,
+            at=at,
+            id=query_id,
+        )
+        await store.record_query(answered)
+        return answered
+
+    async def notes(self, name: str, version: int | None = None) -> LearnedNotes:
+        """The live learned context, or an earlier `version`, and which of its notes still hold.
+
+        Raises:
+            NotFound: no such context or version.
+        """
+        store = await self._opened_store()
+        versions = await store.learned_versions(name)
+        shown = version if version is not None else next((v.number for v in versions if v.status == "live"), None)
+        if shown is None:
+            return LearnedNotes(name, None, None, versions=versions)
+        learned = await store.learned(name, shown)
+        entry = next((item for item in versions if item.number == shown), None)
+        parts = {part.sha256 for part in (await store.context(name)).parts}
+        holding = frozenset(note.id for note in learned.notes if parts.issuperset(note.depends_on))
+        return LearnedNotes(name, entry, learned, holding, versions)
+
+    async def diff(self, name: str, before: int, after: int) -> NotesDiff:
+        """What changed from one version of the notes to another.
+
+        Raises:
+            NotFound: no such context or version.
+        """
+        store = await self._opened_store()
+        old, new = await store.learned(name, before), await store.learned(name, after)
+        old_ids, new_ids = {note.id for note in old.notes}, {note.id for note in new.notes}
+        return NotesDiff(
+            context=name,
+            before=before,
+            after=after,
+            added=tuple(note for note in new.notes if note.id not in old_ids),
+            removed=tuple(note for note in old.notes if note.id not in new_ids),
+            kept=tuple(note for note in new.notes if note.id in old_ids),
+        )
+
+    async def rollback(self, name: str, version: int) -> None:
+        """Serve an earlier version of the notes again.
+
+        Raises:
+            NotFound: no such context or version.
+            InputError: it was never live.
+        """
+        await (await self._opened_store()).rollback(name, version)
+
+    async def ledger(self, name: str | None = None) -> Ledger:
+        """Every model call of one context or of all, added up; for one context also what sleep saved.
+
+        Raises:
+            NotFound: neither a context nor a call has this name.
+        """
+        store = await self._opened_store()
+        calls = await store.calls(name)
+        savings: list[BudgetSaving] = []
+        if name is not None:
+            queries = await store.queries(name)
+            for budget in dict.fromkeys(query.budget for query in queries):
+                saving = measure_saving((query for query in queries if query.budget == budget), calls)
+                if saving.with_notes.queries and saving.without_notes.queries:
+                    savings.append(BudgetSaving(budget, saving))
+        return Ledger(ledger_rows(calls), totals_by_phase(calls), tuple(savings))
+
+    def _changed(self, changes: SleepChanges) -> Settings:
+        """The settings with those changes that are not None, checked."""
+        given = {name: value for name, value in changes.items() if value is not None}
+        return load_settings(**{**self.settings.model_dump(), **given}) if given else self.settings
+
+    async def _opened_store(self) -> Store:
+        from sleeptime.store.store import Store
+
+        async with self._opening:
+            if self._store is None:
+                store = await Store.open(self.settings.database_url, tenant=self.settings.tenant)
+                self._store = await self._resources.enter_async_context(store)
+            return self._store
+
+    async def _opened_model(self) -> Model:
+        from sleeptime.models.resolve import resolve_model
+
+        async with self._opening:
+            if self._model is None:
+                settings = self.settings
+                model = self._given_model or resolve_model(settings.model, timeout_s=settings.model_timeout_s)
+                self._model = await self._resources.enter_async_context(model)
+            return self._model
+
+    def _metered(self, model: Model, sink: _Recorder, phase: Phase, context: str, **given: Any) -> Model:
+        """The model with each attempt in the ledger, and its failures retried and mapped."""
+        from sleeptime.models.metered import MeteredModel
+        from sleeptime.models.retry import RetryModel
+
+        return RetryModel(MeteredModel(model, sink, phase=phase, context=context, **given), rng=self._rng)
+
+
+class _Recorder:
+    """A `CallSink` that keeps each call in the store and in mind."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._calls: list[Call] = []
+
+    async def __call__(self, call: Call) -> None:
+        self._calls.append(call)
+        await self._store.record_call(call)
+
+    @property
+    def totals(self) -> Totals:
+        """Sums over the calls so far."""
+        return total(self._calls)
+
+
+def _sleep_settings(model: Model, settings: Settings) -> SleepSettings:
+    from sleeptime.core.budget import Verbosity
+    from sleeptime.models.budgets import budget_request, sleep_effort
+    from sleeptime.models.resolve import model_family
+    from sleeptime.sleep.settings import Combine, SleepSettings, Strategy
+
+    # A model that thinks by itself refuses a temperature; what it does at verbosity 0 tells whether it takes one.
+    takes_temperature = "temperature" in budget_request(model, Verbosity(0)).settings
+    is_thinking = bool(sleep_effort(model, settings.effort))
+    return SleepSettings(
+        strategy=Strategy(settings.strategy),
+        drafts=settings.drafts,
+        combine=Combine(settings.combine),
+        effort=settings.effort,
+        temperature=settings.temperature if takes_temperature and not is_thinking else None,
+        seed=settings.seed,
+        max_rethinks=settings.max_rethinks,
+        max_note_tokens=settings.max_note_tokens,
+        concurrency=settings.concurrency,
+        profile=_profile(model_family(model)),
+    )
+
+
+def _profile(family: str) -> str:
+    """The prompt profile of a model family."""
+    return "nano" if family == "nano" else "default"
+
+
+def _route(name: str | None) -> Route:
+    from sleeptime.wake.route import Route
+
+    try:
+        return Route(name or Route.AUTO)
+    except ValueError as error:
+        raise InputError(f"route {name!r} is not known; allowed: {', '.join(Route)}") from error

@@ -1,0 +1,64 @@
+"""The command line: one module per command. Loads what a command needs only when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from sleeptime.cli.add import add
+from sleeptime.cli.ask import ask
+from sleeptime.cli.demo import demo
+from sleeptime.cli.doctor import doctor
+from sleeptime.cli.ledger import ledger
+from sleeptime.cli.notes import notes
+from sleeptime.cli.output import fail
+from sleeptime.cli.sleep import sleep
+from sleeptime.core.errors import SleeptimeError
+
+app = typer.Typer(
+    name="sleeptime",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Settings come from SLEEPTIME_* variables or sleeptime.toml: see docs/settings.md.",
+)
+for command in (demo, add, sleep, ask, notes, ledger, doctor):
+    app.command()(command)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        from sleeptime import __version__
+
+        typer.echo(f"sleeptime {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Think about a context before anyone asks, and answer in fewer tokens."""
+
+
+def main() -> None:
+    """Run one command, and exit: 0 done, 1 failure, 2 usage or input, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        # A reply may hold what the terminal's encoding cannot show; it must not end in a traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except SleeptimeError as error:
+        fail(str(error))
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of a pipe left: nothing more can be printed, also not when Python closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,68 @@
+"""`sleeptime add`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sleeptime.cli.options import ContextName, Database, Json
+
+if TYPE_CHECKING:
+    from sleeptime.app import Sleeptime
+    from sleeptime.results import Added
+
+
+def add(
+    name: ContextName,
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE", help="File, folder, git repository, PATH@REV, URL, or - for standard input."),
+    ],
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Store a context, or a new version of it.
+
+    A folder gives its files as git sees them: tracked ones, and untracked ones that no .gitignore leaves out; links are
+    not followed. PATH@REV gives the files of a revision. Only UTF-8 text is read.
+
+    A source that is one file, page or standard input must be readable text within the limits, or nothing is stored.
+    Inside a folder or repository, files that are binary, empty, not UTF-8, unreadable or over the limit of one part are
+    left out; they are counted and named on stderr, and listed as "skipped" with --json.
+    """
+    import sys
+
+    from sleeptime.cli.output import hint, print_json, progress_bar, say
+    from sleeptime.cli.run import run
+
+    with progress_bar("reading") as bar:
+
+        def show(parts: int, num_bytes: int) -> None:
+            bar.update(parts, label=f"reading, {num_bytes / 1e6:,.1f} MB")
+
+        async def work(sleeptime: Sleeptime) -> Added:
+            return await sleeptime.add(name, *sources, stdin=sys.stdin.buffer, progress=show)
+
+        added = run(work, database_url=database)
+    if added.skipped:
+        from sleeptime.sources import skip_summary
+
+        hint(f"left out: {skip_summary(added.skipped, max_names=20)}")
+    if as_json:
+        print_json(_as_dict(added))
+    else:
+        state = "stored" if added.is_new else "unchanged"
+        parts = "1 part" if added.parts == 1 else f"{added.parts:,} parts"
+        say(f"{added.context}: version {added.version} {state}, {parts}, {added.num_bytes:,} bytes")
+
+
+def _as_dict(added: Added) -> dict[str, Any]:
+    return {
+        "context": added.context,
+        "version": added.version,
+        "is_new": added.is_new,
+        "parts": added.parts,
+        "bytes": added.num_bytes,
+        "skipped": [{"name": item.name, "reason": item.reason.value} for item in added.skipped],
+    }

@@ -1,0 +1,108 @@
+"""What the commands print: one JSON object or tables on stdout; errors, hints and progress on stderr.
+
+Text from contexts, notes and models is shown without characters that could steer a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+_PIPED_WIDTH = 100_000
+
+
+def shown(text: object) -> str:
+    """`text` with every character that does not print, but line breaks and tabs, written as its escape."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode("ascii")
+        for char in str(text).replace("\r\n", "\n")
+    )
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Print one JSON object on stdout."""
+    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=not is_utf8, allow_nan=False) + "\n")
+
+
+def say(text: str = "") -> None:
+    """Print text of a result on stdout, as it is."""
+    sys.stdout.write(shown(text) + "\n")
+
+
+def hint(text: str) -> None:
+    """Print a remark beside the result, on stderr."""
+    sys.stderr.write(shown(text) + "\n")
+
+
+def fail(text: str) -> None:
+    """Print an error on stderr."""
+    hint(f"error: {text}")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
+    """Print a table on stdout. Nothing is cut: long cells wrap on a terminal, and stay on one line in a pipe.
+
+    Args:
+        columns: headings; one that begins with ">" is aligned to the right.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=None if title is None else Text(shown(title)), box=box.SIMPLE_HEAD, title_justify="left")
+    for column in columns:
+        is_number = column.startswith(">")
+        table.add_column(
+            Text(column.lstrip(">")), justify="right" if is_number else "left", overflow="fold", no_wrap=is_number
+        )
+    for row in rows:
+        table.add_row(*(Text(shown(cell)) for cell in row))
+    _stdout().print(table)
+
+
+def usd(cost: float | None) -> str:
+    """A cost for people; an unknown one says so."""
+    return "unknown" if cost is None else f"${cost:,.6f}" if cost else "$0"
+
+
+def _stdout() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+
+
+class ProgressBar:
+    """One line on the terminal that is updated; nothing at all where stderr is not a terminal."""
+
+    def __init__(self, progress: Progress | None, label: str) -> None:
+        self._progress = progress
+        self._task = None if progress is None else progress.add_task(label, total=None)
+
+    def update(self, done: int, total: int | None = None, *, label: str | None = None) -> None:
+        """Show how far the work is; `total` None means that it is not known."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=done, total=total)
+            if label is not None:
+                self._progress.update(self._task, description=label)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[ProgressBar]:
+    """A progress bar on stderr while the body runs."""
+    if not sys.stderr.isatty():
+        yield ProgressBar(None, label)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield ProgressBar(progress, label)

@@ -1,0 +1,31 @@
+"""Runs a command's work on an event loop of its own, with settings read and everything closed at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from sleeptime.app import Sleeptime
+
+T = TypeVar("T")
+
+
+def run(work: Callable[[Sleeptime], Awaitable[T]], **given: Any) -> T:
+    """Do `work` with a Sleeptime made from the settings; `given` ones that are not None come first.
+
+    Raises:
+        SleeptimeError: from the settings or the work.
+        KeyboardInterrupt: the user stopped it; what was under way was cancelled and everything is closed.
+    """
+    from sleeptime.app import Sleeptime
+    from sleeptime.settings import load_settings
+
+    settings = load_settings(**given)
+
+    async def session() -> T:
+        async with Sleeptime(settings=settings) as sleeptime:
+            return await work(sleeptime)
+
+    return asyncio.run(session())

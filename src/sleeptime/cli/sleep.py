@@ -1,0 +1,142 @@
+"""`sleeptime sleep`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from sleeptime.cli.options import ContextName, Database, Json, Model
+
+if TYPE_CHECKING:
+    from sleeptime.app import Sleeptime
+    from sleeptime.plan import SleepPlan
+    from sleeptime.results import Slept
+
+
+def sleep(
+    name: ContextName,
+    strategy: Annotated[
+        Literal["rethink", "notes"] | None,
+        typer.Option(help="rethink: the paper's own; notes: typed notes with their working [SLEEPTIME_STRATEGY]."),
+    ] = None,
+    drafts: Annotated[
+        int | None, typer.Option(metavar="K", min=1, help="Independent drafts [SLEEPTIME_DRAFTS].")
+    ] = None,
+    combine: Annotated[
+        Literal["merge", "concat"] | None,
+        typer.Option(help="How drafts become one: by vote, or one after the other (the paper) [SLEEPTIME_COMBINE]."),
+    ] = None,
+    model: Model = None,
+    effort: Annotated[
+        Literal["low", "medium", "high"] | None, typer.Option(help="Work per draft [SLEEPTIME_EFFORT].")
+    ] = None,
+    tier: Annotated[
+        Literal["standard", "priority", "flex", "batch"] | None,
+        typer.Option(help="Price and speed class of the calls [SLEEPTIME_TIER]."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done and what it may cost; no call.")
+    ] = False,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Think about a context while nobody waits; what is learned serves its queries from then on.
+
+    Exits with 1 when the sleep failed; the notes of an earlier sleep then stay in service. Ctrl-C ends with 130 and
+    leaves everything as it was, but for the ledger: calls that were made are in it.
+    """
+    from sleeptime.cli.output import print_json, progress_bar
+    from sleeptime.cli.run import run
+    from sleeptime.core.outcome import Outcome
+
+    given = {
+        "strategy": strategy,
+        "drafts": drafts,
+        "combine": combine,
+        "model": model,
+        "effort": effort,
+        "tier": tier,
+        "database_url": database,
+    }
+    if dry_run:
+
+        async def plan(sleeptime: Sleeptime) -> SleepPlan:
+            return await sleeptime.plan(name)
+
+        planned = run(plan, **given)
+        print_json(_plan_dict(planned)) if as_json else _show_plan(planned)
+        return
+    with progress_bar(f"sleeping on {name}") as bar:
+
+        async def work(sleeptime: Sleeptime) -> Slept:
+            return await sleeptime.sleep(name, progress=bar.update)
+
+        slept = run(work, **given)
+    print_json(_as_dict(slept)) if as_json else _show(slept)
+    if slept.outcome is Outcome.FAILED:
+        raise typer.Exit(1)
+
+
+def _as_dict(slept: Slept) -> dict[str, Any]:
+    from sleeptime.cli.notes import note_dict
+
+    return {
+        "context": slept.context,
+        "version": slept.version,
+        "context_version": slept.context_version,
+        "outcome": slept.outcome.value,
+        "reason": slept.reason,
+        "notes": [note_dict(note) for note in slept.notes],
+        "usage": slept.usage.as_dict(),
+        "cost_usd": slept.cost_usd,
+        "job_id": slept.job_id,
+    }
+
+
+def _show(slept: Slept) -> None:
+    from sleeptime.cli.notes import show_notes
+    from sleeptime.cli.output import hint, say, usd
+
+    outcome = slept.outcome.value
+    if slept.version is None:
+        hint(f"{slept.context}: {outcome}: {slept.reason}")
+    else:
+        say(f"{slept.context}: {outcome} {len(slept.notes):,} notes, version {slept.version}, live now")
+        if slept.reason:
+            hint(slept.reason)
+        show_notes(slept.notes)
+    usage = slept.usage
+    read = usage.input_tokens + usage.cached_input_tokens + usage.cache_write_tokens
+    say(f"{read:,} tokens in, {usage.output_tokens:,} out, {usd(slept.cost_usd)}")
+
+
+def _plan_dict(plan: SleepPlan) -> dict[str, Any]:
+    return {
+        "dry_run": True,
+        "context": plan.context,
+        "context_version": plan.context_version,
+        "model": plan.model,
+        "strategy": plan.strategy,
+        "drafts": plan.drafts,
+        "max_calls": plan.max_calls,
+        "max_usage": plan.max_usage.as_dict(),
+        "max_cost_usd": plan.max_cost_usd,
+    }
+
+
+def _show_plan(plan: SleepPlan) -> None:
+    from sleeptime.cli.output import hint, print_table, usd
+
+    rows = [
+        ("context", f"{plan.context} at {plan.context_version}"),
+        ("model", plan.model),
+        ("strategy", plan.strategy),
+        ("drafts", plan.drafts),
+        ("calls, at most", f"{plan.max_calls:,}"),
+        ("input tokens, at most about", f"{plan.max_usage.input_tokens:,}"),
+        ("output tokens, at most about", f"{plan.max_usage.output_tokens:,}"),
+        ("price, at most about", usd(plan.max_cost_usd)),
+    ]
+    print_table(["what", "would be"], rows)
+    hint("no call was made; retries of failed calls and the model's own reasoning come on top")

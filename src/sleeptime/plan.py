@@ -1,0 +1,88 @@
+"""Plan: what a sleep could take at most, known before any call. Estimates tokens from the text's length."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from pydantic_ai.models import Model
+
+from sleeptime.core.context import Context
+from sleeptime.core.price import Tier, billed_cost_usd
+from sleeptime.core.tokens import approximate_tokens
+from sleeptime.core.usage import Usage
+from sleeptime.models.prices import price_of
+from sleeptime.prompts.load import load_prompt
+from sleeptime.sleep.dialogue import MAX_WASTED_TURNS
+from sleeptime.sleep.notes import NOTES_TOOLS
+from sleeptime.sleep.rethink import RETHINK_TOOLS
+from sleeptime.sleep.settings import SleepSettings, Strategy
+
+_TURN_TOKENS = 80
+"""What a turn adds beside the notes: the call's frame and our reply to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SleepPlan:
+    """What a sleep could take at most. A usual sleep takes far less: strategy `notes` ends after one call per draft.
+
+    Args:
+        context: name of the context.
+        context_version: the version it would read.
+        model: name of the model.
+        strategy: how one draft is made.
+        drafts: independent drafts.
+        max_calls: most requests; retries of failed ones come on top.
+        max_usage: tokens of all those requests, all input counted as fresh; reasoning comes on top.
+        max_cost_usd: of those tokens at the list price; None when it is unknown.
+    """
+
+    context: str
+    context_version: str
+    model: str
+    strategy: str
+    drafts: int
+    max_calls: int
+    max_usage: Usage = field(default_factory=Usage)
+    max_cost_usd: float | None = None
+
+
+def plan_sleep(model: Model, context: Context, settings: SleepSettings, tier: Tier) -> SleepPlan:
+    """Bound a sleep on `context`; makes no call."""
+    is_rethink = settings.strategy is Strategy.RETHINK
+    # A turn without a usable call is wasted, and the last of MAX_WASTED_TURNS ends the draft.
+    turns = MAX_WASTED_TURNS + (settings.max_rethinks - 1 if is_rethink else 0)
+    if not any(part.text.strip() for part in context.parts):
+        turns = 0
+    turn_tokens = settings.max_note_tokens + _TURN_TOKENS
+    first = _first_request_tokens(context, settings)
+    # Each turn reads all turns before it again.
+    read = settings.drafts * (turns * first + turn_tokens * turns * (turns - 1) // 2)
+    usage = Usage(input_tokens=read, output_tokens=settings.drafts * turns * turn_tokens)
+    price = price_of(model.model_name, model.system, tier, base_url=model.base_url, input_tokens=first)
+    return SleepPlan(
+        context=context.name,
+        context_version=context.version,
+        model=model.model_name,
+        strategy=settings.strategy,
+        drafts=settings.drafts,
+        max_calls=settings.drafts * turns,
+        max_usage=usage,
+        max_cost_usd=None if price is None else billed_cost_usd(usage, price),
+    )
+
+
+def _first_request_tokens(context: Context, settings: SleepSettings) -> int:
+    is_rethink = settings.strategy is Strategy.RETHINK
+    prompt = load_prompt(settings.profile, "rethink" if is_rethink else "notes")
+    texts = prompt.user(
+        parts=context.parts,
+        effort=settings.effort,
+        max_note_tokens=settings.max_note_tokens,
+        max_rethinks=settings.max_rethinks,
+    )
+    tools = [
+        (tool.name, tool.description, tool.parameters_json_schema)
+        for tool in (RETHINK_TOOLS if is_rethink else NOTES_TOOLS)
+    ]
+    return approximate_tokens("\n".join((prompt.system(), *texts, json.dumps(tools))))

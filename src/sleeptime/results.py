@@ -1,0 +1,124 @@
+"""What `add`, `sleep`, `notes`, `ledger` and `doctor` give back. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sleeptime.core.call import Phase
+from sleeptime.core.note import LearnedContext, Note
+from sleeptime.core.outcome import Outcome
+from sleeptime.core.usage import Usage
+from sleeptime.ledger.record import LedgerRow, Totals
+from sleeptime.ledger.savings import Saving
+from sleeptime.sources.entry import Skipped
+from sleeptime.store.entry import LearnedEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What `add` did.
+
+    Args:
+        context: its name.
+        version: the version it now stands at.
+        is_new: False when it stood there already.
+        parts: number of parts.
+        num_bytes: UTF-8 bytes of the parts.
+        skipped: what was left out inside folders and repositories.
+    """
+
+    context: str
+    version: str
+    is_new: bool
+    parts: int
+    num_bytes: int
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slept:
+    """How a sleep ended.
+
+    Args:
+        context: name of the context.
+        context_version: the version it read.
+        outcome: only `wrote` made a new learned context, which is live now.
+        reason: why there is none, or what was lost on the way; "" when all went well.
+        version: number of the new learned context; None without one.
+        notes: its notes, as they are served.
+        usage: of every call, failed ones included.
+        cost_usd: of every call; None when a price is unknown.
+        job_id: of the calls in the ledger.
+    """
+
+    context: str
+    context_version: str
+    outcome: Outcome
+    reason: str
+    version: int | None
+    notes: tuple[Note, ...]
+    usage: Usage
+    cost_usd: float | None
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedNotes:
+    """A learned context, and which of its notes hold.
+
+    Args:
+        entry: its line in the list; None when the context was never slept on, or nothing is live.
+        learned: the notes, None with it.
+        in_service: ids of the notes whose parts are unchanged.
+        versions: every learned context of this context, by number.
+    """
+
+    context: str
+    entry: LearnedEntry | None
+    learned: LearnedContext | None
+    in_service: frozenset[str] = frozenset()
+    versions: tuple[LearnedEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotesDiff:
+    """What changed from one learned context to another, by what the notes say and rest on."""
+
+    context: str
+    before: int
+    after: int
+    added: tuple[Note, ...]
+    removed: tuple[Note, ...]
+    kept: tuple[Note, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSaving:
+    """What sleep saved on the queries of one context that were answered within one budget."""
+
+    budget: str
+    saving: Saving
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Every model call, added up.
+
+    Args:
+        rows: by context, phase, model and tier.
+        totals: by phase.
+        savings: by budget, where queries were answered both with notes and without; of one context only.
+    """
+
+    rows: tuple[LedgerRow, ...]
+    totals: dict[Phase, Totals]
+    savings: tuple[BudgetSaving, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that `doctor` looked at."""
+
+    name: str
+    is_ok: bool
+    detail: str

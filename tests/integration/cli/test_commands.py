@@ -1,0 +1,310 @@
+"""Commands in this process: what they print, where, and with which exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sleeptime.cli import main
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Cli = Callable[..., Done]
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Runs a command in an empty folder with a database of its own."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("SLEEPTIME_DATABASE_URL", f"sqlite:///{tmp_path}/test.db")
+    monkeypatch.setenv("SLEEPTIME_MODEL", "scripted:script.json")
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["sleeptime", *arguments])
+        with pytest.raises(SystemExit) as exited:
+            main()
+        captured = capsys.readouterr()
+        assert isinstance(exited.value.code, int)
+        assert "Traceback" not in captured.err
+        return Done(exited.value.code, captured.out, captured.err)
+
+    return run
+
+
+def note(text: str, **fields: Any) -> dict[str, Any]:
+    return {"kind": "fact", "text": text, **fields}
+
+
+def script(*replies: object, rules: list[dict[str, Any]] | None = None) -> None:
+    Path("script.json").write_text(json.dumps({"replies": replies} if rules is None else {"rules": rules}))
+
+
+def writes(*notes: dict[str, Any]) -> dict[str, Any]:
+    return {"tool": "write_notes", "args": {"notes": notes}}
+
+
+def add(cli: Cli, text: str = "Tom has 3 apples.") -> None:
+    Path("a.md").write_text(text)
+    assert cli("add", "c", "a.md").code == 0
+
+
+def test_what_was_left_out_is_named_on_stderr_and_in_json(cli: Cli) -> None:
+    Path("d").mkdir()
+    Path("d/ok.md").write_text("text")
+    Path("d/logo.png").write_bytes(b"\x89PNG\0")
+    done = cli("add", "c", "d", "--json")
+    assert done.code == 0
+    assert done.err == "left out: 1 binary (d/logo.png)\n"
+    assert done.json["skipped"] == [{"name": "d/logo.png", "reason": "binary"}]
+    assert (done.json["parts"], done.json["bytes"]) == (1, 4)
+
+
+@pytest.mark.parametrize("extra", [(), ("--json",)])
+def test_a_bad_source_stores_nothing_and_exits_with_2(cli: Cli, extra: tuple[str, ...]) -> None:
+    Path("good.md").write_text("text")
+    Path("bad.bin").write_bytes(b"\0")
+    done = cli("add", "c", "good.md", "bad.bin", *extra)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: bad.bin is binary")
+    missing = cli("notes", "c", *extra)
+    assert (missing.code, missing.out) == (1, "")
+    assert "'c'" in missing.err
+
+
+def test_a_limit_is_a_setting(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLEEPTIME_MAX_PART_BYTES", "10")
+    Path("a.md").write_text("x" * 11)
+    done = cli("add", "c", "a.md")
+    assert done.code == 2
+    assert "a.md is larger than 10 bytes" in done.err
+
+
+def test_standard_input_is_a_source(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"from a pipe")))
+    assert cli("add", "c", "-", "--json").json["bytes"] == 11
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("add", "c"),
+        ("sleep", "c", "--strategy", "dream"),
+        ("sleep", "c", "--drafts", "0"),
+        ("sleep", "c", "--colour"),
+        ("ask", "c", "q", "--route", "direct"),
+        ("ask", "c", "q", "--budget", "v9"),
+        ("ask", "c", "q", "--model", "gpt"),
+        ("ask", "c", "q", "--database", "mysql://x"),
+        ("ask", "c", ""),
+        ("notes", "c", "--diff", "1"),
+        ("notes", "c", "--version", "1", "--rollback", "1"),
+        ("dream",),
+    ],
+)
+def test_a_usage_error_exits_with_2_and_says_so_on_stderr(cli: Cli, arguments: tuple[str, ...]) -> None:
+    add(cli)
+    script("reply")
+    done = cli(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err
+
+
+@pytest.mark.parametrize(
+    "command", [("sleep", "nowhere"), ("ask", "nowhere", "q"), ("notes", "nowhere"), ("ledger", "nowhere")]
+)
+def test_a_context_that_does_not_exist_exits_with_1(cli: Cli, command: tuple[str, ...]) -> None:
+    script("reply")
+    done = cli(*command, "--json")
+    assert (done.code, done.out) == (1, "")
+    assert "nowhere" in done.err
+
+
+def test_a_context_that_was_not_slept_on_is_answered_in_full_and_a_remark_says_so(cli: Cli) -> None:
+    add(cli)
+    script("The answer is 3.", "The answer is 3.")
+    done = cli("ask", "c", "How many?", "--json")
+    assert (done.json["route"], done.json["notes_used"]) == ("full", [])
+    assert "no notes in service" in done.err
+    assert cli("ask", "c", "How many?").out == "The answer is 3.\n"
+
+
+def test_a_failed_sleep_exits_with_1_and_leaves_the_notes(cli: Cli) -> None:
+    add(cli)
+    script(writes(note("first")))
+    assert cli("sleep", "c").code == 0
+    script("words", "words", "words")
+    done = cli("sleep", "c", "--json")
+    assert (done.code, done.json["outcome"], done.json["version"], done.json["notes"]) == (1, "failed", None, [])
+    assert done.json["reason"]
+    assert [item["text"] for item in cli("notes", "c", "--json").json["notes"]] == ["first"]
+
+
+def test_a_provider_that_fails_is_no_traceback_and_stays_in_the_ledger(cli: Cli) -> None:
+    add(cli)
+    script({"error": "RequestRejected", "message": "no such model"})
+    done = cli("ask", "c", "q", "--json")
+    assert (done.code, done.out) == (1, "")
+    assert "no such model" in done.err
+    script({"error": "RequestRejected", "message": "no such model"})
+    done = cli("sleep", "c")
+    assert done.code == 1
+    assert "no such model" in done.err
+    totals = cli("ledger", "c", "--json").json["totals"]
+    assert (totals["sleep"]["failed_calls"], totals["wake"]["failed_calls"]) == (1, 1)
+
+
+def test_a_sleep_that_finds_the_same_again_is_nothing_new(cli: Cli) -> None:
+    add(cli)
+    script(writes(note("first")))
+    cli("sleep", "c")
+    script(writes(note("first")))
+    done = cli("sleep", "c", "--json")
+    assert (done.code, done.json["outcome"], done.json["version"]) == (0, "nothing new", None)
+
+
+@pytest.mark.parametrize("strategy", ["notes", "rethink"])
+def test_a_dry_run_bounds_the_sleep_and_makes_no_call(cli: Cli, strategy: str) -> None:
+    add(cli)
+    script("nothing that counts")
+    planned = cli("sleep", "c", "--dry-run", "--strategy", strategy, "--drafts", "2", "--json")
+    assert planned.code == 0
+    assert planned.json["max_cost_usd"] == 0.0
+    assert planned.json["max_usage"]["input_tokens"] > 100
+    assert cli("ledger", "--json").json["rows"] == []
+    # The most awkward model: what it does never counts as finishing, as late as possible.
+    script(rules=[{"replies": [*(_awkward(turn) for turn in range(9)), "words"]}])
+    cli("sleep", "c", "--strategy", strategy, "--drafts", "2")
+    made = cli("ledger", "--json").json["totals"]["sleep"]["calls"]
+    assert made <= planned.json["max_calls"]
+    assert planned.json["max_calls"] == {"notes": 6, "rethink": 24}[strategy]
+
+
+def _awkward(turn: int) -> dict[str, Any]:
+    return {"tool": "rethink_memory", "args": {"new_memory": f"version {turn}"}}
+
+
+def test_a_dry_run_with_a_model_of_unknown_price_says_unknown(cli: Cli) -> None:
+    add(cli)
+    done = cli("sleep", "c", "--dry-run", "--model", "openai-compatible:http://127.0.0.1:9/v1#mine")
+    assert done.code == 0
+    assert "unknown" in done.out
+
+
+def test_versions_are_listed_compared_and_rolled_back(cli: Cli) -> None:
+    add(cli)
+    script(writes(note("first"), note("both")))
+    cli("sleep", "c")
+    script(writes(note("both"), note("second")))
+    cli("sleep", "c")
+    diff = cli("notes", "c", "--diff", "1", "2", "--json").json
+    assert [item["text"] for item in diff["added"]] == ["second"]
+    assert [item["text"] for item in diff["removed"]] == ["first"]
+    assert (diff["from"], diff["to"], diff["kept"]) == (1, 2, 1)
+    assert cli("notes", "c", "--version", "1", "--json").json["status"] == "retired"
+    back = cli("notes", "c", "--rollback", "1", "--json").json
+    assert (back["version"], back["status"]) == (1, "live")
+    assert cli("notes", "c", "--rollback", "1").code == 0
+    assert cli("notes", "c", "--version", "9").code == 1
+    shown = cli("notes", "c").out
+    assert "first" in shown
+    assert "second" not in shown
+
+
+def test_notes_whose_part_changed_are_out_of_service(cli: Cli) -> None:
+    for name in ("a", "b"):
+        Path(f"{name}.md").write_text(f"text of {name}")
+    cli("add", "c", "a.md", "b.md")
+    script(writes(note("about a", parts=["a.md"]), note("about b", parts=["b.md"])))
+    cli("sleep", "c")
+    Path("b.md").write_text("another text")
+    cli("add", "c", "a.md", "b.md")
+    shown = cli("notes", "c", "--json").json["notes"]
+    assert {item["text"]: item["in_service"] for item in shown} == {"about a": True, "about b": False}
+    assert "a part changed" in cli("notes", "c").out
+    script("yes")
+    asked = cli("ask", "c", "q", "--json").json
+    assert asked["notes_used"] == [item["id"] for item in shown if item["text"] == "about a"]
+
+
+def test_notes_before_any_sleep_say_how_to_make_some(cli: Cli) -> None:
+    add(cli)
+    done = cli("notes", "c", "--json")
+    assert (done.code, done.json["version"], done.json["notes"]) == (0, None, [])
+    assert "sleeptime sleep c" in done.err
+
+
+def test_an_unknown_cost_is_null_and_shown_as_unknown(cli: Cli) -> None:
+    add(cli)
+    done = cli("ask", "c", "q", "--model", "openai-compatible:http://127.0.0.1:9/v1#mine")
+    assert done.code == 1
+    totals = cli("ledger", "c", "--json").json["totals"]["wake"]
+    assert totals["calls"] >= 1
+    assert cli("ledger", "c").code == 0
+
+
+def test_text_that_would_steer_the_terminal_is_shown_as_escapes(cli: Cli) -> None:
+    add(cli)
+    script(writes(note("red \x1b[31malert\x07")), "done \x1b]0;title\x07")
+    cli("sleep", "c")
+    out = cli("notes", "c").out
+    assert "\x1b" not in out
+    assert "red \\x1b[31malert" in out
+    script("done \x1b]0;title\x07")
+    assert "\x1b" not in cli("ask", "c", "q").out
+
+
+def test_rich_markup_in_a_note_is_text(cli: Cli) -> None:
+    add(cli)
+    script(writes(note("[bold]x[/bold] [/] a[0]")))
+    assert "[bold]x[/bold] [/] a[0]" in cli("sleep", "c").out
+
+
+def test_an_empty_ledger_says_so(cli: Cli) -> None:
+    done = cli("ledger", "--json")
+    assert done.json == {"rows": [], "totals": {}, "savings": []}
+    assert "no model call" in done.err
+
+
+def test_doctor_finds_nothing_wrong_and_makes_no_database(cli: Cli, tmp_path: Path) -> None:
+    script("reply")
+    done = cli("doctor", "--json")
+    assert (done.code, done.json["ok"]) == (0, True)
+    assert not (tmp_path / "test.db").exists()
+    add(cli)
+    assert "1 contexts" in cli("doctor").out
+
+
+def test_doctor_names_what_is_wrong(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLEEPTIME_MODELL", "nano")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    done = cli("doctor", "--model", "openai:gpt-4o-mini", "--database", "mysql://x", "--json")
+    wrong = {check["name"]: check["detail"] for check in done.json["checks"] if not check["ok"]}
+    assert done.code == 1
+    assert wrong.keys() == {"settings", "database", "model"}
+    assert "SLEEPTIME_MODELL" in wrong["settings"]
+    assert "OPENAI_API_KEY" in wrong["model"]
+
+
+def test_a_bad_setting_is_a_usage_error(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLEEPTIME_DRAFTS", "many")
+    done = cli("ledger")
+    assert (done.code, done.out) == (2, "")
+    assert "SLEEPTIME_DRAFTS" in done.err
