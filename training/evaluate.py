@@ -1,0 +1,222 @@
+"""Measure nano on worlds it was not trained on: every budget, with and without one draft of its own.
+
+    python -m training.evaluate --contexts 150 --seed 0 --output training/evaluation.json
+
+Sleep and answers go through the same code as `sleeptime sleep` and `sleeptime ask`. Intervals are 95 % bootstrap
+intervals, clustered by context, because the queries of one context are not independent (arXiv:2411.00640).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from sleeptime.core.budget import Verbosity
+from sleeptime.core.context import Context, Part
+from sleeptime.lab.scorers import final_number
+from sleeptime.lab.worlds import FAMILIES, HELD_OUT, TRAINING, Query, Split, World, generate_worlds, language
+from sleeptime.models.budgets import budget_request
+from sleeptime.models.nano import NanoModel
+from sleeptime.nano.engine import Engine
+from sleeptime.sleep.outcome import SleepResult
+from sleeptime.sleep.settings import SleepSettings
+from sleeptime.sleep.sleep import sleep_on
+from sleeptime.wake.answer import answer
+from sleeptime.wake.route import Route
+
+BUDGETS = tuple(Verbosity(level) for level in range(5))
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One answer: enough to score it again without a model."""
+
+    context: int
+    family: str
+    query: str
+    expected: int
+    depth: int
+    has_own_number: bool
+    is_noted: bool
+    budget: str
+    with_sleep: bool
+    answer: str
+    output_tokens: int
+
+    @property
+    def is_right(self) -> bool:
+        """True when the answer's last number is the truth; an unscored reply is not right."""
+        return final_number(self.answer) == self.expected
+
+
+async def play(
+    model: NanoModel, index: int, world: World, queries: Sequence[Query]
+) -> tuple[list[Record], SleepResult]:
+    """Sleep on one world once, and answer its queries at every budget in both arms."""
+    context = Context(f"world-{index}", (Part("facts.txt", world.text),))
+    slept = await sleep_on(model, context, SleepSettings(profile="nano"))
+    noted = {note.subject for note in slept.learned.notes} if slept.learned else set()
+
+    async def ask(query: Query, budget: Verbosity, with_sleep: bool) -> Record:
+        served = await answer(
+            model,
+            context,
+            slept.learned,
+            query.text,
+            budget=budget,
+            plan=budget_request(model, budget),
+            route=Route.AUTO if with_sleep else Route.FULL,
+            profile="nano",
+        )
+        return Record(
+            context=index,
+            family=world.family,
+            query=query.text,
+            expected=world.answer(query),
+            depth=world.depth(query),
+            has_own_number=query.own_number is not None,
+            is_noted=(query.function or query.step.name) in noted,
+            budget=str(budget),
+            with_sleep=with_sleep,
+            answer=served.text,
+            output_tokens=served.usage.output_tokens,
+        )
+
+    arms = [(query, budget, with_sleep) for query in queries for budget in BUDGETS for with_sleep in (True, False)]
+    return list(await asyncio.gather(*(ask(*arm) for arm in arms))), slept
+
+
+def interval(records: Sequence[Record], value: Callable[[Record], float], seed: int) -> dict[str, float | int]:
+    """Mean of `value` over records, n, and its 95 % interval by bootstrap over contexts."""
+    groups = [[value(r) for r in records if r.context == context] for context in sorted({r.context for r in records})]
+    sums, counts = np.array([sum(g) for g in groups]), np.array([len(g) for g in groups])
+    if len(groups) < 2:
+        return {"mean": float(sums.sum() / counts.sum()), "n": int(counts.sum())}
+    drawn = np.random.default_rng(seed).integers(len(groups), size=(RESAMPLES, len(groups)))
+    means = sums[drawn].sum(1) / counts[drawn].sum(1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    mean = sums.sum() / counts.sum()
+    return {
+        "mean": round(float(mean), 4),
+        "low": round(float(low), 4),
+        "high": round(float(high), 4),
+        "n": int(counts.sum()),
+    }
+
+
+def gain(records: Sequence[Record], budget: str, seed: int) -> dict[str, float | int]:
+    """Paired difference of accuracy, with sleep minus without, on the same queries."""
+    without = {(r.context, r.query): r.is_right for r in records if r.budget == budget and not r.with_sleep}
+    paired = [r for r in records if r.budget == budget and r.with_sleep]
+    return interval(paired, lambda r: float(r.is_right) - float(without[r.context, r.query]), seed)
+
+
+def summary(
+    records: Sequence[Record], slept: Sequence[SleepResult], worlds: Sequence[World], seed: int
+) -> dict[str, object]:
+    """Accuracy and output tokens per budget and arm, the gain at v0, accuracy by depth, and figures of the notes."""
+
+    def arm(budget: str, with_sleep: bool) -> dict[str, object]:
+        chosen = [r for r in records if r.budget == budget and r.with_sleep is with_sleep]
+        tokens = float(np.mean([r.output_tokens for r in chosen]))
+        return {"accuracy": interval(chosen, lambda r: float(r.is_right), seed), "output_tokens": round(tokens, 1)}
+
+    v0 = [r for r in records if r.budget == "v0" and r.with_sleep]
+    v3 = [r for r in records if r.budget == "v3" and not r.with_sleep]
+
+    def by(chosen: Sequence[Record], key: Callable[[Record], object]) -> dict[str, object]:
+        keys = sorted({key(r) for r in chosen}, key=str)
+        return {str(k): interval([r for r in chosen if key(r) == k], lambda r: float(r.is_right), seed) for k in keys}
+
+    lines = [
+        (note, world)
+        for result, world in zip(slept, worlds, strict=True)
+        if result.learned
+        for note in result.learned.notes
+    ]
+    return {
+        "budgets": {str(b): {"with_sleep": arm(str(b), True), "without_sleep": arm(str(b), False)} for b in BUDGETS},
+        "gain_at_v0": gain(records, "v0", seed),
+        "v0_with_sleep_by_depth": by(v0, lambda r: r.depth),
+        "v0_with_sleep_by_own_number": by(v0, lambda r: r.has_own_number),
+        "v3_without_sleep_by_depth": by(v3, lambda r: r.depth),
+        "by_family_v0_with_sleep": by(v0, lambda r: r.family),
+        "notes": {
+            "per_context": round(len(lines) / len(worlds), 2),
+            "right": round(float(np.mean([_is_right(note.text, world) for note, world in lines])), 4),
+            "queries_covered": round(float(np.mean([r.is_noted for r in v0])), 4),
+            "sleep_output_tokens": round(float(np.mean([result.usage.output_tokens for result in slept])), 1),
+            "outcomes": {o: sum(r.outcome == o for r in slept) for o in sorted({str(r.outcome) for r in slept})},
+        },
+    }
+
+
+def _is_right(text: str, world: World) -> bool:
+    true = {language.line(world, q.step) for q in world.derived if q.step} | {
+        language.function_line(world, step) for step in world.functions
+    }
+    return text in true
+
+
+async def evaluate(options: argparse.Namespace) -> dict[str, object]:
+    """Both sets of worlds: test instances of the training families, and the families held out."""
+    model = NanoModel(Engine.load(options.weights)) if options.weights else NanoModel()
+    held_out = tuple(family for family in FAMILIES if family.name in HELD_OUT)
+    found: dict[str, object] = {
+        "contexts": options.contexts,
+        "queries_per_context": options.queries,
+        "seed": options.seed,
+    }
+    for name, families in (("test", TRAINING), ("held_out_families", held_out)):
+        rng = random.Random(f"evaluate:{options.seed}:{name}")
+        worlds = list(islice(generate_worlds(Split(options.split), options.seed, families), options.contexts))
+        records: list[Record] = []
+        slept: list[SleepResult] = []
+        for index, world in enumerate(worlds):
+            queries = _draw(world, options.queries, rng)
+            played, result = await play(model, index, world, queries)
+            records += played
+            slept.append(result)
+            if (index + 1) % 25 == 0:
+                print(f"{name}: {index + 1} of {len(worlds)} contexts", flush=True)
+        found[name] = summary(records, slept, worlds, options.seed)
+        if options.records:
+            options.records.mkdir(parents=True, exist_ok=True)
+            lines = (json.dumps(asdict(record)) + "\n" for record in records)
+            (options.records / f"{name}.jsonl").write_text("".join(lines))
+    return found
+
+
+def _draw(world: World, count: int, rng: random.Random) -> list[Query]:
+    """Different queries, likely ones more often."""
+    return sorted(world.queries, key=lambda query: rng.random() ** (1 / query.weight), reverse=True)[:count]
+
+
+def main() -> None:
+    """Parse options, evaluate, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--contexts", type=int, default=150, help="contexts in each of the two sets")
+    parser.add_argument("--queries", type=int, default=4, help="queries per context")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--split", choices=[Split.VALIDATION.value, Split.TEST.value], default=Split.TEST.value)
+    parser.add_argument("--weights", type=Path, help="folder of other weights than the released ones")
+    parser.add_argument("--output", type=Path, help="where the summary goes, as JSON; default: standard output alone")
+    parser.add_argument("--records", type=Path, help="folder for one JSON line per answer")
+    options = parser.parse_args()
+    text = json.dumps(asyncio.run(evaluate(options)), indent=1)
+    print(text)
+    if options.output:
+        options.output.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
