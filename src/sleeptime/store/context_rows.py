@@ -5,7 +5,7 @@ Every function works on a connection whose transaction belongs to the caller, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -63,32 +63,37 @@ async def add_context(connection: AsyncConnection, tenant: str, context: Context
     ).one_or_none()
     if found is not None and found.version == context.version:
         return False
-    await _add_parts(connection, tenant, context.parts)
+    part_ids = await _add_parts(connection, tenant, context.parts)
     if found is None:
         values = {"tenant": tenant, "name": context.name, "version": context.version, "created_at": now}
         context_id = (await connection.execute(insert(ContextRow).values(values).returning(ContextRow.id))).scalar_one()
     else:
         context_id = found.id
         await connection.execute(update(ContextRow).where(ContextRow.id == context_id).values(version=context.version))
-    await _add_version(connection, tenant, context_id, context, now)
+    await _add_version(connection, context_id, context, part_ids, now)
     return True
 
 
-async def _add_parts(connection: AsyncConnection, tenant: str, parts: Sequence[Part]) -> None:
+async def _add_parts(connection: AsyncConnection, tenant: str, parts: Sequence[Part]) -> dict[str, int]:
+    """Keep the texts that are not kept yet; the row id of every part's text, by sha256."""
     texts = {part.sha256: part.text for part in parts}
+    ids: dict[str, int] = {}
     for digests in _batches(sorted(texts)):  # sorted: two writers of the same parts wait for each other in one order
-        kept = select(PartRow.sha256).where(PartRow.tenant == tenant, PartRow.sha256.in_(digests))
-        known = set((await connection.execute(kept)).scalars())
+        kept = select(PartRow.sha256, PartRow.id).where(PartRow.tenant == tenant, PartRow.sha256.in_(digests))
+        ids |= {row.sha256: row.id for row in await connection.execute(kept)}
         rows = [
             {"tenant": tenant, "sha256": digest, "text": texts[digest], "size": len(texts[digest].encode())}
             for digest in digests
-            if digest not in known
+            if digest not in ids
         ]
-        await insert_unless_there(connection, PartRow, rows)
+        if rows:
+            await insert_unless_there(connection, PartRow, rows)
+            ids |= {row.sha256: row.id for row in await connection.execute(kept)}
+    return ids
 
 
 async def _add_version(
-    connection: AsyncConnection, tenant: str, context_id: int, context: Context, now: datetime
+    connection: AsyncConnection, context_id: int, context: Context, part_ids: Mapping[str, int], now: datetime
 ) -> None:
     known = select(ContextVersionRow.id).where(
         ContextVersionRow.context_id == context_id, ContextVersionRow.version == context.version
@@ -100,7 +105,7 @@ async def _add_version(
         await connection.execute(insert(ContextVersionRow).values(values).returning(ContextVersionRow.id))
     ).scalar_one()
     rows = [
-        {"version_id": version_id, "position": position, "name": part.name, "tenant": tenant, "sha256": part.sha256}
+        {"version_id": version_id, "position": position, "name": part.name, "part_id": part_ids[part.sha256]}
         for position, part in enumerate(context.parts)
     ]
     if rows:
@@ -111,7 +116,7 @@ async def load_context(connection: AsyncConnection, head: Head) -> Context:
     """The context with its texts, at the version it stood at when ``head`` was read."""
     statement = (
         select(VersionPartRow.name, PartRow.text)
-        .join(PartRow, and_(PartRow.tenant == VersionPartRow.tenant, PartRow.sha256 == VersionPartRow.sha256))
+        .join(PartRow, PartRow.id == VersionPartRow.part_id)
         .where(VersionPartRow.version_id == head.version_id)
         .order_by(VersionPartRow.position)
     )
@@ -121,7 +126,11 @@ async def load_context(connection: AsyncConnection, head: Head) -> Context:
 
 async def part_digests(connection: AsyncConnection, version_id: int) -> frozenset[str]:
     """sha256 of every part of a version."""
-    statement = select(VersionPartRow.sha256).where(VersionPartRow.version_id == version_id)
+    statement = (
+        select(PartRow.sha256)
+        .join(VersionPartRow, VersionPartRow.part_id == PartRow.id)
+        .where(VersionPartRow.version_id == version_id)
+    )
     return frozenset((await connection.execute(statement)).scalars())
 
 
@@ -138,7 +147,7 @@ async def list_contexts(connection: AsyncConnection, tenant: str) -> tuple[Conte
         )
         .join(ContextVersionRow, _stands_at())
         .outerjoin(VersionPartRow, VersionPartRow.version_id == ContextVersionRow.id)
-        .outerjoin(PartRow, and_(PartRow.tenant == VersionPartRow.tenant, PartRow.sha256 == VersionPartRow.sha256))
+        .outerjoin(PartRow, PartRow.id == VersionPartRow.part_id)
         .outerjoin(LearnedRow, and_(LearnedRow.context_id == ContextRow.id, LearnedRow.status == Status.LIVE))
         .where(ContextRow.tenant == tenant)
         .group_by(ContextRow.name, ContextRow.version, LearnedRow.number, ContextRow.created_at)

@@ -4,7 +4,7 @@ What must be unique is a unique index:
 
 ::
 
-    part            one text, kept once per tenant whatever its names      (tenant, sha256)
+    part            one text, kept once per tenant whatever its names      unique (tenant, sha256)
     context         a name, and the version it stands at                   unique (tenant, name)
     context_version a version of a context that was seen                   unique (context, version)
     version_part    the ordered parts of a version
@@ -28,7 +28,6 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -87,8 +86,11 @@ class Table(DeclarativeBase):
 
 class PartRow(Table):
     __tablename__ = "part"
-    tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS), primary_key=True)
-    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    __table_args__ = (UniqueConstraint("tenant", "sha256"),)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    """Rows are looked up by this and not by the digest, so that the parts of one context lie beside each other."""
+    tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS))
+    sha256: Mapped[str] = mapped_column(String(64))
     text: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
     """UTF-8 bytes."""
@@ -116,15 +118,11 @@ class ContextVersionRow(Table):
 
 class VersionPartRow(Table):
     __tablename__ = "version_part"
-    __table_args__ = (
-        ForeignKeyConstraint(["tenant", "sha256"], ["part.tenant", "part.sha256"]),
-        Index(None, "tenant", "sha256"),
-    )
+    __table_args__ = (Index(None, "part_id"), {"sqlite_with_rowid": False})
     version_id: Mapped[int] = mapped_column(ForeignKey("context_version.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(MAX_NAME_CHARS))
-    tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS))
-    sha256: Mapped[str] = mapped_column(String(64))
+    part_id: Mapped[int] = mapped_column(ForeignKey("part.id"))
 
 
 class LearnedRow(Table):
@@ -157,6 +155,7 @@ class LearnedRow(Table):
 
 class NoteRow(Table):
     __tablename__ = "note"
+    __table_args__ = ({"sqlite_with_rowid": False},)
     learned_id: Mapped[int] = mapped_column(ForeignKey("learned.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))

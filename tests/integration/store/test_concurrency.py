@@ -85,7 +85,7 @@ async def test_processes_write_to_one_database_at_once(empty_database_url: str) 
     def run(who: str) -> subprocess.CompletedProcess[str]:
         arguments = json.dumps([empty_database_url, who])
         command = [sys.executable, "-W", "error", "-c", WRITER, arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
     done = await asyncio.gather(*(asyncio.to_thread(run, who) for who in ("left", "right")))
     assert [each.returncode for each in done] == [0, 0], [each.stderr for each in done]

@@ -39,8 +39,12 @@ SELECT 'constraint', conrelid::regclass::text, conname::text, pg_get_constraintd
 def schema(connection: Connection) -> set[tuple[str, ...]]:
     """Everything the engine itself says about our tables, whatever the white space and the order of a table's items."""
     query = SQLITE_SCHEMA if connection.dialect.name == "sqlite" else POSTGRESQL_SCHEMA
-    rows = [[" ".join(str(value).split()) for value in row] for row in connection.execute(text(query))]
-    return {(*names, *sorted(item.strip(" )") for item in definition.split(","))) for *names, definition in rows}
+    found = set()
+    for *names, definition in connection.execute(text(query)):
+        head, _, rest = " ".join(str(definition).split()).partition("(")
+        items, _, tail = rest.rpartition(")")
+        found.add((*map(str, names), head, *sorted(item.strip() for item in items.split(",")), tail))
+    return found
 
 
 async def schema_after(url: str, make: Callable[[Connection], None] | None) -> set[tuple[str, ...]]:

@@ -55,11 +55,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "part",
+        sa.Column("id", ROW_ID, nullable=False),
         sa.Column("tenant", sa.String(length=100), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "sha256", name="pk_part"),
+        sa.PrimaryKeyConstraint("id", name="pk_part"),
+        sa.UniqueConstraint("tenant", "sha256", name="uq_part_tenant_sha256"),
     )
     op.create_table(
         "context_version",
@@ -113,11 +115,8 @@ def upgrade() -> None:
         sa.Column("version_id", ROW_ID, nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=500), nullable=False),
-        sa.Column("tenant", sa.String(length=100), nullable=False),
-        sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant", "sha256"], ["part.tenant", "part.sha256"], name="fk_version_part_tenant_sha256_part"
-        ),
+        sa.Column("part_id", ROW_ID, nullable=False),
+        sa.ForeignKeyConstraint(["part_id"], ["part.id"], name="fk_version_part_part_id_part"),
         sa.ForeignKeyConstraint(
             ["version_id"],
             ["context_version.id"],
@@ -125,8 +124,9 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("version_id", "position", name="pk_version_part"),
+        sqlite_with_rowid=False,
     )
-    op.create_index("ix_version_part_tenant_sha256", "version_part", ["tenant", "sha256"], unique=False)
+    op.create_index("ix_version_part_part_id", "version_part", ["part_id"], unique=False)
     op.create_table(
         "note",
         sa.Column("learned_id", ROW_ID, nullable=False),
@@ -141,6 +141,7 @@ def upgrade() -> None:
         sa.Column("verdict", sa.String(length=16), nullable=False),
         sa.ForeignKeyConstraint(["learned_id"], ["learned.id"], name="fk_note_learned_id_learned", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("learned_id", "position", name="pk_note"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "query",
