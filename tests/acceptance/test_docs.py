@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from pydantic_ai.messages import ModelMessage
+from pydantic_ai.models import ModelRequestParameters
+
+from sleeptime.models.scripted import ScriptedModel, ToolCall
+from tests.support.openai_server import openai_server
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("training/**/*.md")])
@@ -45,21 +51,26 @@ def test_make_targets_that_are_named_exist(page: Path) -> None:
     assert named <= targets
 
 
+def scripted(_: list[ModelMessage], parameters: ModelRequestParameters) -> str | ToolCall:
+    """Writes one note when it may, and answers otherwise."""
+    if "write_notes" in parameters.tool_defs:
+        return ToolCall("write_notes", {"notes": [{"kind": "fact", "text": "A context has parts.", "parts": []}]})
+    return "The project's own docs answer this."
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if "```python" in page.read_text()], ids=title)
 def test_python_in_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path) -> None:
+    """As it stands in the page, but for the provider: a server on loopback answers in its place."""
     code = "\n".join(body for language, body in FENCED.findall(page.read_text()) if language == "python")
-    environment = {
-        **os.environ,
-        "SLEEPTIME_DATABASE_URL": f"sqlite:///{tmp_path / 'docs.db'}",
-        "SLEEPTIME_MODEL": "nano",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    with openai_server(ScriptedModel(scripted)) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", re.sub(r"\b(openai|anthropic|google):[\w.-]+", server.name(), code)],
+            cwd=tmp_path,
+            env={**os.environ, "SLEEPTIME_DATABASE_URL": f"sqlite:///{tmp_path / 'docs.db'}"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
     assert done.returncode == 0, done.stderr
