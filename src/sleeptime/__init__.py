@@ -1,6 +1,6 @@
 """Sleep-time compute for any language model: think about a context before anyone asks.
 
-Names are loaded when they are first used, so that ``import sleeptime`` reads, prints and creates nothing and stays fast.
+Names are loaded when they are first used: ``import sleeptime`` reads, prints and creates nothing, and stays fast.
 """
 
 from __future__ import annotations

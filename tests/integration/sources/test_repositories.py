@@ -3,10 +3,10 @@ import random
 from pathlib import Path
 
 import pytest
-from tests.integration.sources.conftest import Git
 
 from sleeptime.core.errors import EmptyInput, NotText, Unreadable
 from sleeptime.sources import Reading, SkipReason, read_sources
+from tests.integration.sources.conftest import Git
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from training.rows import Group, Row, Rows, Tree
 
 from sleeptime.lab.worlds import HELD_OUT, TRAINING, Split
 from sleeptime.nano.tokenizer import Tokenizer
+from training.rows import Group, Row, Rows, Tree
 
 
 def path(row: Row, index: int) -> list[int]:
