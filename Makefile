@@ -1,10 +1,12 @@
 # One front door for each job; every target sets up what it needs. `make help` lists them.
-# PYTHON=... chooses the interpreter (3.11 or newer); SEED=... the demo's worlds.
+# PYTHON=... chooses the interpreter (3.11 or newer); SEED=... the demo's worlds, MINUTES=... how
+# long `make weights` trains.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 0
+MINUTES ?= 150
 TESTS ?= tests
 
 # A stamp is named after the content of its lock, so a set-up that is up to date costs nothing.
@@ -44,7 +46,9 @@ docs: $(DEV) ## check that links in the docs lead somewhere and that their code 
 	@$(BIN)/python -m pytest -q tests/acceptance/test_docs.py
 
 weights: $(TORCH) ## remake the weights of nano from nothing (hours on two cores; uses a GPU when there is one)
-	@.venv-training/bin/python -m training.train
+	@.venv-training/bin/python -m training.train --minutes $(MINUTES) --out runs/nano
+	@.venv-training/bin/python -m training.export runs/nano/checkpoint.pt
+	@.venv-training/bin/python -m training.export_vectors
 
 lock: $(DEV) ## refresh the committed locks from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv
