@@ -47,29 +47,29 @@ class Settings(BaseSettings):
 
     database_url: str = Field(default_factory=default_database_url, min_length=1)
     tenant: str = "default"
-    model: str = Field("nano", min_length=1)
-    model_timeout_s: float = Field(60.0, gt=0)
+    model: str = Field(default="nano", min_length=1)
+    model_timeout_s: float = Field(default=60.0, gt=0)
     tier: Tier = Tier.STANDARD
 
     strategy: Literal["rethink", "notes"] = "notes"
-    drafts: int = Field(1, ge=1, le=100)
+    drafts: int = Field(default=1, ge=1, le=100)
     combine: Literal["merge", "concat"] = "merge"
     effort: EffortLevel = "high"
     seed: int = 0
-    temperature: float | None = Field(0.7, ge=0, le=2)
-    max_rethinks: int = Field(10, ge=1)
-    max_note_tokens: int = Field(1250, ge=1)
-    concurrency: int = Field(4, ge=1)
+    temperature: float | None = Field(default=0.7, ge=0, le=2)
+    max_rethinks: int = Field(default=10, ge=1)
+    max_note_tokens: int = Field(default=1250, ge=1)
+    concurrency: int = Field(default=4, ge=1)
 
     budget: str = "v1"
-    notes_limit_tokens: int = Field(16_000, ge=1)
+    notes_limit_tokens: int = Field(default=16_000, ge=1)
     keep_raw: bool = True
 
-    max_part_bytes: int = Field(1 << 20, ge=1)
-    max_context_bytes: int = Field(64 << 20, ge=1)
-    max_parts: int = Field(100_000, ge=1)
-    url_timeout_s: float = Field(30.0, gt=0)
-    max_redirects: int = Field(5, ge=0)
+    max_part_bytes: int = Field(default=1 << 20, ge=1)
+    max_context_bytes: int = Field(default=64 << 20, ge=1)
+    max_parts: int = Field(default=100_000, ge=1)
+    url_timeout_s: float = Field(default=30.0, gt=0)
+    max_redirects: int = Field(default=5, ge=0)
 
     @classmethod
     def settings_customise_sources(

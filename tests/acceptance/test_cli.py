@@ -8,7 +8,10 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -113,17 +116,39 @@ def test_the_main_job_on_our_own_docs(environment: dict[str, str], database_url:
     assert (saving["budget"], saving["with_notes"]["queries"], saving["without_notes"]["queries"]) == ("v0", 1, 1)
 
 
+@pytest.fixture
+def silent_server() -> Iterator[tuple[str, threading.Event]]:
+    """A model server that takes a request and never answers it; the event tells that it came."""
+    came, stop = threading.Event(), threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            came.set()
+            stop.wait(60)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1", came
+    stop.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
 def test_an_interrupted_sleep_ends_with_130_and_leaves_what_was_live(
-    environment: dict[str, str], tmp_path: Path
+    environment: dict[str, str], tmp_path: Path, silent_server: tuple[str, threading.Event]
 ) -> None:
-    first, slow = tmp_path / "first.json", tmp_path / "slow.json"
-    reply = {"tool": "write_notes", "args": {"notes": NOTES}}
-    first.write_text(json.dumps({"replies": [reply]}))
-    slow.write_text(json.dumps({"replies": [{"parts": [reply], "delay_s": 60}]}))
+    url, came = silent_server
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps(SCRIPT))
     assert run(environment, "add", "docs", "docs").returncode == 0
-    assert run_json(environment, "sleep", "docs", "--model", f"scripted:{first}")["version"] == 1
+    assert run_json(environment, "sleep", "docs", "--model", f"scripted:{script}")["version"] == 1
     running = subprocess.Popen(
-        [*SLEEPTIME, "sleep", "docs", "--model", f"scripted:{slow}", "--json"],
+        [*SLEEPTIME, "sleep", "docs", "--model", f"openai-compatible:{url}#silent", "--json"],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -131,9 +156,9 @@ def test_an_interrupted_sleep_ends_with_130_and_leaves_what_was_live(
         text=True,
     )
     try:
-        time.sleep(6)
+        assert came.wait(90)
         running.send_signal(signal.SIGINT)
-        stdout, stderr = running.communicate(timeout=30)
+        stdout, stderr = running.communicate(timeout=60)
     finally:
         running.kill()
     assert (running.returncode, stdout) == (130, "")
@@ -141,7 +166,8 @@ def test_an_interrupted_sleep_ends_with_130_and_leaves_what_was_live(
     assert "interrupted" in stderr
     notes = run_json(environment, "notes", "docs")
     assert [(item["version"], item["status"]) for item in notes["versions"]] == [(1, "live")]
-    assert run_json(environment, "ledger", "docs")["totals"]["sleep"]["calls"] == 2
+    totals = run_json(environment, "ledger", "docs")["totals"]["sleep"]
+    assert (totals["calls"], totals["failed_calls"], totals["cost_usd"]) == (2, 1, None)
 
 
 def test_a_table_in_a_pipe_is_not_cut_and_stderr_stays_quiet(environment: dict[str, str], tmp_path: Path) -> None:
@@ -158,22 +184,31 @@ def test_a_table_in_a_pipe_is_not_cut_and_stderr_stays_quiet(environment: dict[s
 
 def test_progress_is_shown_on_a_terminal_alone(environment: dict[str, str]) -> None:
     leader, follower = pty.openpty()
-    running = subprocess.Popen(
+    shown: list[bytes] = []
+
+    def watch() -> None:
+        try:
+            while piece := os.read(leader, 4096):
+                shown.append(piece)
+        except OSError:  # the terminal is gone once nothing holds its other end
+            return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    done = subprocess.run(
         [*SLEEPTIME, "add", "docs", "docs", "--json"],
         cwd=ROOT,
         env={**environment, "TERM": "xterm"},
         stdout=subprocess.PIPE,
         stderr=follower,
+        check=True,
+        timeout=120,
     )
     os.close(follower)
-    assert running.stdout is not None
-    stdout = running.stdout.read()
-    assert running.wait(timeout=60) == 0
-    shown = os.read(leader, 100_000)
+    watcher.join()
     os.close(leader)
-    running.stdout.close()
-    assert b"reading" in shown
-    assert json.loads(stdout)["is_new"]
+    assert b"reading" in b"".join(shown)
+    assert json.loads(done.stdout)["is_new"]
 
 
 def test_a_reader_that_leaves_early_ends_it_without_a_traceback(environment: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import Annotated
@@ -49,6 +50,8 @@ def options(
 
 def main() -> None:
     """Run one command, and exit: 0 done, 1 failure, 2 usage or input, 130 interrupted."""
+    # What the library logs is for programs that set up logging; a command says what happened by itself.
+    logging.getLogger("sleeptime").addHandler(logging.NullHandler())
     for stream in (sys.stdout, sys.stderr):
         # A reply may hold what the terminal's encoding cannot show; it must not end in a traceback.
         if hasattr(stream, "reconfigure"):

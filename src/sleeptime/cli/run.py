@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sleeptime.cli.output import hint
+
 if TYPE_CHECKING:
     from sleeptime.app import Sleeptime
 
@@ -28,4 +30,8 @@ def run(work: Callable[[Sleeptime], Awaitable[T]], **given: Any) -> T:
         async with Sleeptime(settings=settings) as sleeptime:
             return await work(sleeptime)
 
-    return asyncio.run(session())
+    try:
+        return asyncio.run(session())
+    except KeyboardInterrupt:
+        hint("interrupted; nothing unfinished was kept, and calls that were made are in the ledger")
+        raise

@@ -1,0 +1,207 @@
+"""Sleeptime as a library: everything wired, on both databases, with a scripted model."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sleeptime import Part, ScriptedModel, Sleeptime
+from sleeptime.core.errors import (
+    EmptyInput,
+    InputError,
+    NotFound,
+    NotText,
+    RequestRejected,
+    TooLarge,
+    UnsupportedBudget,
+)
+from sleeptime.core.outcome import Outcome
+from sleeptime.core.usage import Usage
+from sleeptime.models.scripted import AnyReply, Reply, ToolCall
+from sleeptime.settings import Settings
+
+APPLES = Part("apples", "Tom has 3 bags of 24 apples.")
+QUESTION = {
+    "kind": "question",
+    "text": "Tom has 72 apples.",
+    "subject": "How many apples has Tom?",
+    "value": "72",
+    "derivation": "3 * 24 = 72",
+}
+
+
+def notes(*written: dict[str, Any]) -> ToolCall:
+    return ToolCall("write_notes", {"notes": list(written)})
+
+
+def scripted(*replies: AnyReply, **given: Any) -> ScriptedModel:
+    return ScriptedModel(list(replies), **given)
+
+
+async def test_a_context_is_added_slept_on_and_asked(database_url: str) -> None:
+    model = scripted(notes(QUESTION), "The answer is 72.")
+    async with Sleeptime(model, database_url) as sleeptime:
+        added = await sleeptime.add("apples", APPLES)
+        assert (added.parts, added.is_new, added.num_bytes) == (1, True, len(APPLES.text))
+        slept = await sleeptime.sleep("apples")
+        assert (slept.outcome, slept.version, slept.context_version) == (Outcome.WROTE, 1, added.version)
+        asked = await sleeptime.ask("apples", "Apples?", budget="v0")
+        assert (asked.answer, asked.route, asked.budget, asked.learned) == ("The answer is 72.", "notes", "v0", 1)
+        assert asked.notes_used == tuple(note.id for note in slept.notes)
+        assert "72" in model.requests[1].text
+    async with Sleeptime(model, database_url) as again:
+        assert (await again.notes("apples")).learned is not None
+        ledger = await again.ledger("apples")
+        assert {phase.value: totals.calls for phase, totals in ledger.totals.items()} == {"sleep": 1, "wake": 1}
+
+
+async def test_a_verified_question_is_recalled_without_a_call(database_url: str) -> None:
+    model = scripted(notes(QUESTION), notes(QUESTION))
+    async with Sleeptime(model, database_url) as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        await sleeptime.sleep("apples", drafts=2)
+        asked = await sleeptime.ask("apples", "how many apples has Tom")
+        assert (asked.answer, asked.route, asked.usage, asked.cost_usd) == ("72", "recall", Usage(), 0.0)
+        assert len(model.requests) == 2
+        # Another version of the context: the pre-answer may not hold any more.
+        await sleeptime.add("apples", APPLES, Part("more", "He eats one."))
+        with pytest.raises(NotFound, match="no verified answer"):
+            await sleeptime.ask("apples", "How many apples has Tom?", route="recall")
+
+
+async def test_what_failed_attempts_took_is_part_of_the_query(database_url: str) -> None:
+    usage = Usage(input_tokens=100, output_tokens=7)
+    model = scripted(TimeoutError("slow"), Reply(["The answer is 72."], usage=usage))
+    async with Sleeptime(model, database_url) as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        asked = await sleeptime.ask("apples", "Apples?")
+        assert (asked.route, asked.usage) == ("full", usage)
+        totals = (await sleeptime.ledger("apples")).totals
+        assert [(item.calls, item.failed_calls) for item in totals.values()] == [(2, 1)]
+
+
+async def test_a_query_that_failed_is_in_the_ledger_and_raises(database_url: str) -> None:
+    async with Sleeptime(scripted(RequestRejected("no")), database_url) as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        with pytest.raises(RequestRejected):
+            await sleeptime.ask("apples", "Apples?")
+        (row,) = (await sleeptime.ledger()).rows
+        assert (row.context, row.totals.failed_calls) == ("apples", 1)
+
+
+async def test_queries_side_by_side_do_not_disturb_each_other(database_url: str) -> None:
+    async def reply(messages: Any, parameters: Any) -> str:
+        await asyncio.sleep(0.01)
+        return f"The answer is {messages[-1].parts[-1].content.split('number ')[1].split('?')[0]}."
+
+    async with Sleeptime(ScriptedModel(reply), database_url) as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        asked = await asyncio.gather(*(sleeptime.ask("apples", f"number {number}?") for number in range(10)))
+        assert [item.answer for item in asked] == [f"The answer is {number}." for number in range(10)]
+        assert len({item.id for item in asked}) == 10
+
+
+async def test_notes_replace_the_context_when_it_is_not_kept(database_url: str) -> None:
+    model = scripted(notes(QUESTION), "72", "72")
+    settings = Settings(database_url=database_url, keep_raw=False)
+    async with Sleeptime(model, settings=settings) as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        await sleeptime.sleep("apples")
+        await sleeptime.ask("apples", "Apples?")
+        assert "3 bags" not in model.requests[1].text
+        await sleeptime.ask("apples", "Apples?", route="full")
+        assert "3 bags" in model.requests[2].text
+
+
+async def test_a_temperature_is_sent_to_models_that_take_one_alone(database_url: str) -> None:
+    plain = scripted(notes(QUESTION), notes(QUESTION))
+    thinking = scripted(
+        notes(QUESTION),
+        system="openai",
+        model_name="o3",
+        profile={"openai_supports_reasoning": True, "supports_thinking": True},
+    )
+    async with Sleeptime(plain, database_url) as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        await sleeptime.sleep("apples", drafts=2, temperature=0.5)
+        assert sorted(request.settings["temperature"] for request in plain.requests) == [0.0, 0.5]
+    async with Sleeptime(thinking, database_url) as sleeptime:
+        await sleeptime.sleep("apples", effort="low")
+        assert "temperature" not in thinking.requests[0].settings
+        assert thinking.requests[0].parameters.thinking == "low"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        ({"budget": "v9"}, InputError, "v9"),
+        ({"budget": "think:2000"}, UnsupportedBudget, "think:2000"),
+        ({"route": "direct"}, InputError, "direct"),
+        ({"route": "notes"}, NotFound, "sleeptime sleep"),
+        ({"query": "  "}, EmptyInput, "blank"),
+        ({"query": "a\0b"}, NotText, "NUL"),
+    ],
+)
+async def test_what_cannot_be_asked_is_an_error_and_no_call(
+    database_url: str, arguments: dict[str, str], kind: type[Exception], message: str
+) -> None:
+    model = scripted("never")
+    async with Sleeptime(model, database_url) as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        with pytest.raises(kind, match=message):
+            await sleeptime.ask("apples", **{"query": "Apples?", **arguments})
+        assert model.requests == []
+
+
+@pytest.mark.parametrize("changes", [{"drafts": 0}, {"strategy": "dream"}, {"effort": "huge"}, {"tier": "flex"}])
+async def test_a_sleep_that_cannot_be_is_an_error_and_no_call(database_url: str, changes: dict[str, Any]) -> None:
+    model = scripted("never")
+    async with Sleeptime(model, database_url) as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        with pytest.raises(InputError):
+            await sleeptime.sleep("apples", **changes)
+        assert model.requests == []
+
+
+async def test_nothing_is_stored_when_one_source_is_bad(database_url: str, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.md", tmp_path / "bad.bin"
+    good.write_text("text")
+    bad.write_bytes(b"\0")
+    async with Sleeptime(scripted(), database_url) as sleeptime:
+        with pytest.raises(NotText, match=r"bad\.bin"):
+            await sleeptime.add("c", str(good), str(bad))
+        with pytest.raises(NotFound):
+            await sleeptime.notes("c")
+
+
+async def test_parts_given_as_such_obey_the_limits_of_the_context(database_url: str) -> None:
+    settings = Settings(database_url=database_url, max_context_bytes=10)
+    async with Sleeptime(scripted(), settings=settings) as sleeptime:
+        with pytest.raises(TooLarge, match="apples"):
+            await sleeptime.add("c", APPLES)
+        with pytest.raises(NotText, match="NUL"):
+            await sleeptime.add("c", Part("p", "a\0"))
+
+
+def test_the_sync_shell_does_the_same_without_await(database_url: str) -> None:
+    with Sleeptime.sync(scripted(notes(QUESTION), "The answer is 72."), database_url) as sleeptime:
+        sleeptime.add("apples", APPLES)
+        assert sleeptime.plan("apples").max_calls == 3
+        assert sleeptime.sleep("apples").version == 1
+        assert sleeptime.ask("apples", "Apples?").answer == "The answer is 72."
+        assert len(sleeptime.notes("apples").versions) == 1
+        assert sleeptime.ledger("apples").rows
+        with pytest.raises(NotFound):
+            sleeptime.ask("pears", "Pears?")
+    with pytest.raises(RuntimeError, match="with Sleeptime"):
+        sleeptime.ledger()
+
+
+def test_the_sync_shell_has_every_method_of_the_async_one() -> None:
+    from sleeptime.sync import SyncSleeptime
+
+    methods = {name for name in vars(Sleeptime) if not name.startswith("_")} - {"sync", "close"}
+    assert methods == {name for name in vars(SyncSleeptime) if not name.startswith("_")}
