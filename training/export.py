@@ -1,6 +1,6 @@
 """Turn a checkpoint into the released weights: fp16 safetensors and their configuration.
 
-    python -m training.export runs/nano/checkpoint.pt
+python -m training.export runs/nano/checkpoint.pt
 """
 
 from __future__ import annotations

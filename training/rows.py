@@ -1,7 +1,7 @@
 """Training rows: each one a tree of token branches over one context, with its mask, positions and targets.
 
 One context is paid for once and serves its notes and many queries, some of which see the notes. Rows of plain
-arithmetic ("drills") are trees of many roots.
+arithmetic ("drills") and of look-ups are trees of many roots.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from sleeptime.lab.worlds import TRAINING, Split, World, generate_worlds, language
 from sleeptime.nano.tokenizer import Tokenizer
+from training.lookups import draw_lookup
 
 QUERY_WEIGHT = 0.1
 """Weight of the loss on the query itself, which teaches log P(q | c); the answers weigh 1."""
@@ -31,6 +32,7 @@ class Group(IntEnum):
     V3_ALONE = 5
     V3_NOTES = 6
     V4 = 7
+    LOOKUP = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,8 @@ class Tree:
                    tuple(self.groups))  # fmt: skip
 
 
-WITH_NOTES = ((0, 1, 2, 3, 4), (50, 12, 10, 16, 12))
-ALONE = ((0, 1, 2, 3, 4), (22, 10, 12, 36, 20))
+WITH_NOTES = ((0, 1, 2, 3, 4), (54, 12, 8, 20, 6))
+ALONE = ((0, 1, 2, 3, 4), (24, 10, 12, 45, 9))
 
 
 class Rows:
@@ -118,6 +120,19 @@ class Rows:
             if not tree.fits(len(head) + len(tail)):
                 return tree.row()
             tree.grow(-1, head + tail, [0.0] * len(head) + [1.0] * len(tail), Group.DRILL)
+
+    def lookups(self) -> Row:
+        """A row of independent look-ups: what is given, and every question below it."""
+        tree, end = Tree(self.length), [self.tokenizer.id("<|end|>")]
+        while True:
+            lookup = draw_lookup(self.rng)
+            given = self._encode(lookup.given)
+            asked = [(self._encode(query), self._encode(said) + end) for query, said in lookup.asked]
+            if not tree.fits(len(given) + sum(len(query) + len(said) for query, said in asked)):
+                return tree.row()
+            root = tree.grow(-1, given, [0.0] * len(given))
+            for query, said in asked:
+                tree.grow(root, query + said, [0.0] * len(query) + [1.0] * len(said), Group.LOOKUP)
 
     def world(self) -> Row:
         """A row of one world: context, notes, and queries with and without the notes."""

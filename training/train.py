@@ -26,21 +26,26 @@ from sleeptime.nano.tokenizer import Tokenizer
 from training.model import Decoder, Shape
 from training.rows import Group, Row, Rows
 
+LOOKUPS_UNTIL = 0.5
+"""Share of the run after which look-ups become rare."""
+
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 class RowStream(IterableDataset[Row]):
-    """Endless rows; the share of drill rows is read from shared memory, so that it can fall while workers run."""
+    """Endless rows; the shares of drills and look-ups are in shared memory, so that they can fall while workers run."""
 
-    def __init__(self, seed: int, length: int, drill_share: Tensor) -> None:
-        self.seed, self.length, self.drill_share = seed, length, drill_share
+    def __init__(self, seed: int, length: int, shares: Tensor) -> None:
+        self.seed, self.length, self.shares = seed, length, shares
 
     def __iter__(self) -> Iterator[Row]:
         worker = get_worker_info()
         seed = self.seed * 1_000 + (worker.id if worker else 0)
         rows = Rows(Tokenizer.load(), Split.TRAIN, seed, self.length)
         while True:
-            yield rows.drills() if rows.rng.random() < self.drill_share.item() else rows.world()
+            drills, lookups = self.shares.tolist()
+            drawn = rows.rng.random()
+            yield rows.drills() if drawn < drills else rows.lookups() if drawn < drills + lookups else rows.world()
 
 
 def collate(rows: list[Row]) -> Batch:
@@ -51,9 +56,13 @@ def collate(rows: list[Row]) -> Batch:
     return tokens, positions, previous, mask[:, None], targets, weights
 
 
-def drill_share(progress: float) -> float:
-    """Share of drill rows: half at first, 15 % until 30 % of the run, 4 % after."""
-    return 0.5 if progress < 0.06 else 0.15 if progress < 0.3 else 0.04
+def easy_shares(progress: float) -> tuple[float, float]:
+    """Shares of drill rows and of look-up rows: most at first, little once the worlds are learnt from."""
+    if progress < 0.06:
+        return 0.4, 0.3
+    if progress < LOOKUPS_UNTIL:
+        return 0.1, 0.4
+    return (0.05, 0.1) if progress < LOOKUPS_UNTIL + 0.1 else (0.03, 0.02)
 
 
 def rate(progress: float, step: int) -> float:
@@ -107,11 +116,13 @@ def train(options: argparse.Namespace) -> None:
     model = Decoder(shape).to(device)
     updates = optimisers(model, options.muon_lr, options.adam_lr)
     step, tokens, spent = _resume(options.out / "checkpoint.pt", model, updates)
-    share = torch.tensor(0.5).share_memory_()
-    stream = RowStream(options.seed + step, options.length, share)
+    shares = torch.tensor([0.5, 0.3]).share_memory_()
+    stream = RowStream(options.seed + step, options.length, shares)
     loader = DataLoader(stream, options.batch, collate_fn=collate, num_workers=options.workers, prefetch_factor=4)
     checks = Rows(Tokenizer.load(), Split.VALIDATION, options.seed, options.length)
-    validation = [checks.world() for _ in range(48)] + [checks.drills() for _ in range(4)]
+    validation = (
+        [checks.world() for _ in range(48)] + [checks.drills() for _ in range(4)] + [checks.lookups() for _ in range(4)]
+    )
     compiled = torch.compile(model)
     began, saved, running = time.monotonic() - spent, time.monotonic(), 0.0
     for batch in loader:
@@ -119,7 +130,7 @@ def train(options: argparse.Namespace) -> None:
         progress = tokens / options.tokens if options.tokens else elapsed / (60 * options.minutes)
         if progress >= 1:
             break
-        share.fill_(drill_share(progress))
+        shares.copy_(torch.tensor(easy_shares(progress)))
         for update, lr in zip(updates, (options.muon_lr, options.adam_lr), strict=True):
             for group in update.param_groups:
                 group["lr"] = lr * rate(progress, step)
