@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from sleeptime.core.context import Context, Part
     from sleeptime.core.errors import SleeptimeError
     from sleeptime.core.note import LearnedContext, Note
+    from sleeptime.core.query import Query
     from sleeptime.core.usage import Usage
     from sleeptime.models.scripted import ScriptedModel
-    from sleeptime.wake.answer import Answer
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Answer",
     "Budget",
     "Call",
     "Context",
     "LearnedContext",
     "Note",
     "Part",
+    "Query",
     "ScriptedModel",
     "Sleeptime",
     "SleeptimeError",
@@ -37,13 +37,13 @@ __all__ = [
 ]
 
 _HOME = {
-    "Answer": "sleeptime.wake.answer",
     "Budget": "sleeptime.core.budget",
     "Call": "sleeptime.core.call",
     "Context": "sleeptime.core.context",
     "LearnedContext": "sleeptime.core.note",
     "Note": "sleeptime.core.note",
     "Part": "sleeptime.core.context",
+    "Query": "sleeptime.core.query",
     "ScriptedModel": "sleeptime.models.scripted",
     "Sleeptime": "sleeptime.app",
     "SleeptimeError": "sleeptime.core.errors",

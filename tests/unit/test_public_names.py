@@ -10,13 +10,13 @@ import pytest
 import sleeptime
 
 PUBLIC = [
-    "Answer",
     "Budget",
     "Call",
     "Context",
     "LearnedContext",
     "Note",
     "Part",
+    "Query",
     "ScriptedModel",
     "Sleeptime",
     "SleeptimeError",
@@ -36,7 +36,7 @@ def test_every_public_name_loads(name: str) -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error_that_lists_the_known() -> None:
-    with pytest.raises(AttributeError, match=r"no attribute 'nothing'; it has Answer, Budget"):
+    with pytest.raises(AttributeError, match=r"no attribute 'nothing'; it has Budget, Call"):
         _ = sleeptime.nothing
 
 
