@@ -147,7 +147,8 @@ class _PathReader:
         try:
             if len(printable(full_name)) > MAX_NAME_CHARS:
                 raise TooLarge(f"{printable(name)[:60]}... has a path of more than {MAX_NAME_CHARS} characters.")
-            text = to_text(_bytes_of(entry, name, max_bytes + 1), printable(name), max_bytes=max_bytes)
+            label = printable(self.source if is_asked_for else name)
+            text = to_text(_bytes_of(entry, label, max_bytes + 1), label, max_bytes=max_bytes)
         except (EmptyInput, NotText, TooLarge, Unreadable) as error:
             if is_asked_for:
                 raise
@@ -161,11 +162,11 @@ class _PathReader:
             self.progress(len(self.collector.found), self.collector.num_bytes)
 
 
-def _bytes_of(entry: Entry, name: str, max_bytes: int) -> bytes:
+def _bytes_of(entry: Entry, label: str, max_bytes: int) -> bytes:
     try:
         return entry.read(max_bytes)
     except OSError as error:
-        raise Unreadable(f"{printable(name)} cannot be read: {error.strerror or error}.") from error
+        raise Unreadable(f"{label} cannot be read: {error.strerror or error}.") from error
 
 
 def _reason(error: InputError) -> SkipReason:

@@ -166,7 +166,7 @@ async def test_what_a_revision_holds_beside_text_is_reported(repo: Path, git: Gi
         "repo/logo.png": SkipReason.BINARY,
         "repo/module": SkipReason.SUBMODULE,
     }
-    with pytest.raises(NotText, match=r"logo\.png is binary"):
+    with pytest.raises(NotText, match=r"repo/logo\.png@HEAD is binary"):
         await read_sources(["repo/logo.png@HEAD"])
 
 
