@@ -128,7 +128,7 @@ async def test_unreadable_files_are_an_error_or_reported() -> None:
 
 
 async def test_an_error_of_the_system_while_reading_is_mapped() -> None:
-    with pytest.raises(Unreadable, match="^/proc/self/mem cannot be read: Input/output error"):
+    with pytest.raises(Unreadable, match=r"^/proc/self/mem cannot be read: Input/output error"):
         await read_sources(["/proc/self/mem"])
 
 
