@@ -26,9 +26,6 @@ from sleeptime.nano.tokenizer import Tokenizer
 from training.model import Decoder, Shape
 from training.rows import Group, Row, Rows
 
-LOOKUPS_UNTIL = 0.5
-"""Share of the run after which look-ups become rare."""
-
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
@@ -59,10 +56,10 @@ def collate(rows: list[Row]) -> Batch:
 def easy_shares(progress: float) -> tuple[float, float]:
     """Shares of drill rows and of look-up rows: most at first, little once the worlds are learnt from."""
     if progress < 0.06:
-        return 0.4, 0.3
-    if progress < LOOKUPS_UNTIL:
-        return 0.1, 0.4
-    return (0.05, 0.1) if progress < LOOKUPS_UNTIL + 0.1 else (0.03, 0.02)
+        return 0.4, 0.35
+    if progress < 0.2:
+        return 0.15, 0.25
+    return (0.06, 0.08) if progress < 0.4 else (0.03, 0.03)
 
 
 def rate(progress: float, step: int) -> float:
