@@ -189,31 +189,45 @@ async def _ask(sleeptime: Sleeptime, name: str, query: str, budget: str, route: 
 
 def _totals(contexts: Sequence[DemoContext]) -> Totals:
     queries = [query for context in contexts for query in context.queries]
-    arms = [
-        [query.with_sleep for query in queries],
-        [query.without_sleep for query in queries],
-        [query.without_sleep_same_budget for query in queries],
-    ]
-    accuracy = [sum(served.correct is True for served in arm) / len(arm) for arm in arms]
-    tokens = [sum(served.output_tokens for served in arm) for arm in arms]
+    with_sleep = [query.with_sleep for query in queries]
+    without = [query.without_sleep for query in queries]
+    same_budget = [query.without_sleep_same_budget for query in queries]
     sleep_tokens = sum(context.sleep.output_tokens for context in contexts)
-    with_sleep, without = tokens[0] / len(queries), tokens[1] / len(queries)
-    per_context = sleep_tokens / len(contexts)
-    costs = tuple(
-        RateCost(
-            t=t,
-            with_sleep=paper_cost(with_sleep, per_context, QUERIES, t),
-            without_sleep=t * without,
-            break_even_queries=break_even_queries(per_context, t * without, t * with_sleep),
-        )
-        for t in RATES
-    )
     return Totals(
-        *accuracy,
-        *tokens,
+        accuracy_with=_accuracy(with_sleep),
+        accuracy_without=_accuracy(without),
+        accuracy_without_same_budget=_accuracy(same_budget),
+        output_tokens_with=_output_tokens(with_sleep),
+        output_tokens_without=_output_tokens(without),
+        output_tokens_without_same_budget=_output_tokens(same_budget),
         sleep_output_tokens=sleep_tokens,
         sleep_input_tokens=sum(context.sleep.input_tokens for context in contexts),
         num_queries=len(queries),
         queries_per_context=QUERIES,
-        cost_per_query=costs,
+        cost_per_query=_costs(
+            _output_tokens(with_sleep) / len(queries),
+            _output_tokens(without) / len(queries),
+            sleep_tokens / len(contexts),
+        ),
+    )
+
+
+def _accuracy(arm: Sequence[Served]) -> float:
+    return sum(served.correct is True for served in arm) / len(arm)
+
+
+def _output_tokens(arm: Sequence[Served]) -> int:
+    return sum(served.output_tokens for served in arm)
+
+
+def _costs(with_sleep: float, without: float, sleep_tokens: float) -> tuple[RateCost, ...]:
+    """Costs at each rate, from output tokens per query in both arms and sleep tokens per context."""
+    return tuple(
+        RateCost(
+            t=t,
+            with_sleep=paper_cost(with_sleep, sleep_tokens, QUERIES, t),
+            without_sleep=t * without,
+            break_even_queries=break_even_queries(sleep_tokens, t * without, t * with_sleep),
+        )
+        for t in RATES
     )

@@ -76,7 +76,7 @@ def _marked(served: Served) -> str:
 
 
 def _show_totals(totals: Totals) -> None:
-    from sleeptime.cli.output import print_table
+    from sleeptime.cli.output import print_table, say
 
     num_queries = totals.num_queries
     arms = (
@@ -95,8 +95,9 @@ def _show_totals(totals: Totals) -> None:
             (f"{cost.t:g}", f"{cost.with_sleep:.1f}", f"{cost.without_sleep:.1f}", cost.break_even_queries or "never")
             for cost in totals.cost_per_query
         ],
-        title=(
-            f"cost per query in sleep tokens, {totals.queries_per_context} queries per context; sleep took "
-            f"{totals.sleep_output_tokens} output tokens; a test-time token costs t sleep tokens (arXiv:2504.13171, 5.3)"
-        ),
+        title=f"cost per query in sleep tokens, {totals.queries_per_context} queries per context",
+    )
+    say(
+        f"Sleep took {totals.sleep_output_tokens} output tokens. One test-time token costs as much as t sleep tokens "
+        "(arXiv:2504.13171, section 5.3)."
     )

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 
 import pytest
@@ -83,9 +84,9 @@ async def test_answers_and_their_cached_tokens_come_over_the_wire(server: OpenAI
         metered = RetryModel(MeteredModel(remote, sink, phase=Phase.WAKE, context="world"), rng=random.Random(0))
         plan = budget_request(remote, budget)
         for query in WORLD.queries[:2]:
-            asked = {"budget": budget, "plan": plan, "route": Route.NOTES, "profile": "nano"}
-            over_wire = await answer(metered, CONTEXT, slept.learned, query.text, **asked)
-            local = await answer(model, CONTEXT, slept.learned, query.text, **asked)
+            ask = partial(answer, budget=budget, plan=plan, route=Route.NOTES, profile="nano")
+            over_wire = await ask(metered, CONTEXT, slept.learned, query.text)
+            local = await ask(model, CONTEXT, slept.learned, query.text)
             assert over_wire.text == local.text
             assert over_wire.usage.output_tokens == local.usage.output_tokens
     outcomes = [call.outcome for call in sink.calls]
