@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+MAX_DEPTH: Final = 200
+"""Folders inside folders that are read: a longer path could hardly be a part's name (`core.context.MAX_NAME_CHARS`)."""
 
 
 class SkipReason(StrEnum):
@@ -12,6 +16,7 @@ class SkipReason(StrEnum):
     EMPTY = "empty"
     NOT_UTF8 = "not UTF-8"
     TOO_LARGE = "too large"
+    TOO_DEEP = "too deep"
     UNREADABLE = "unreadable"
     LINK_LEAVES = "link that leaves the folder"
     LINK_LOOP = "link loop"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sleeptime.sources.entry import Entry, Skipped, SkipReason
+from sleeptime.sources.entry import MAX_DEPTH, Entry, Skipped, SkipReason
 from sleeptime.sources.ignore import IgnoreRules
 from sleeptime.sources.repository import WorkingTree, working_tree_of
 
@@ -54,6 +54,9 @@ class _Walk:
     tree: WorkingTree | None
 
     def below(self, folder: Path, rules: IgnoreRules, *, only_tracked: bool = False) -> Iterator[Entry | Skipped]:
+        if len(folder.parts) - len(self.top.parts) > MAX_DEPTH:
+            yield Skipped(_relative(folder, self.top), SkipReason.TOO_DEEP)
+            return
         relative = _relative(folder, self.root)
         rules = rules.with_file(folder / ".gitignore", relative)
         try:

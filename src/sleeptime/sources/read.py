@@ -48,6 +48,8 @@ async def read_sources(
     """
     if not sources:
         raise InputError("give at least one source: a file, a folder, a git repository, path@REV, a URL, or -")
+    if any(isinstance(source, str) and not source.strip() for source in sources):
+        raise InputError("a source is blank (an empty variable?); the working folder is .")
     if sources.count(STDIN) > 1:
         raise InputError("standard input (-) can be read only once; give - once.")
     collector = Collector(limits or SourceLimits())

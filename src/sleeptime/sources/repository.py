@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sleeptime.core.errors import Unreadable
-from sleeptime.sources.entry import Entry, Skipped, SkipReason
+from sleeptime.sources.entry import MAX_DEPTH, Entry, Skipped, SkipReason
 from sleeptime.sources.ignore import IgnoreRules
 
 if TYPE_CHECKING:
@@ -117,6 +117,9 @@ def _tree_entries(tree: "Tree", prefix: str, identity: str) -> Iterator[Entry | 
     for item in tree:
         path = f"{prefix}{os.fsdecode(item.raw_name or b'')}"
         if isinstance(item, pygit2.Tree):
+            if path.count("/") >= MAX_DEPTH:
+                yield Skipped(path, SkipReason.TOO_DEEP)
+                continue
             yield from _tree_entries(item, f"{path}/", identity)
         elif not isinstance(item, pygit2.Blob):
             yield Skipped(path, SkipReason.SUBMODULE)

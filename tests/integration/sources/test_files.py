@@ -1,6 +1,7 @@
 import io
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -248,3 +249,39 @@ async def test_progress_is_told() -> None:
     seen: list[tuple[int, int]] = []
     await read_sources(["d"], progress=lambda parts, size: seen.append((parts, size)))
     assert seen == [(1, 2), (2, 4), (3, 6), (3, 6)]
+
+
+@pytest.fixture
+def bottom(working_folder: Path) -> Iterator[Path]:
+    """A folder 600 levels below "deep", more than Python may recurse into."""
+    top = working_folder / "deep"
+    folder = top.joinpath(*["d"] * 600)
+    steps = [folder, *folder.parents[:600]]
+    for step in reversed(steps):
+        step.mkdir()
+    yield folder
+    for file in (folder / "x.md", top / "kept.md"):
+        file.unlink(missing_ok=True)
+    for step in steps:
+        step.rmdir()
+
+
+async def test_what_lies_too_deep_is_left_out_and_named(bottom: Path) -> None:
+    (bottom / "x.md").write_text("text")
+    write("deep/kept.md")
+    reading = await read_sources(["deep"])
+    assert names(reading) == ["deep/kept.md"]
+    assert list(skipped(reading).values()) == [SkipReason.TOO_DEEP]
+
+
+async def test_a_folder_that_is_too_deep_alone_is_an_error(bottom: Path) -> None:
+    (bottom / "x.md").write_text("text")
+    with pytest.raises(EmptyInput, match="1 too deep"):
+        await read_sources(["deep"])
+
+
+@pytest.mark.parametrize("source", ["", " "])
+async def test_a_blank_source_is_an_error_and_not_the_working_folder(source: str) -> None:
+    write("x.md")
+    with pytest.raises(InputError, match="a source is blank"):
+        await read_sources([source])

@@ -223,3 +223,23 @@ async def test_random_working_trees_are_listed_as_git_lists_them(repo: Path, git
     listed = {name for name in git("ls-files", "-z", "-co", "--exclude-standard").split("\0") if name}
     found = {name.removeprefix("repo/") for name in texts(await read_sources(["repo"]))} if listed else set()
     assert found == listed
+
+
+async def test_a_tree_that_nests_without_end_is_left_out_and_named(repo: Path, git: Git) -> None:
+    import pygit2
+
+    write(repo / "kept.md")
+    git("add", "kept.md")
+    repository = pygit2.Repository(str(repo))
+    inner = repository.TreeBuilder()
+    inner.insert("x.md", repository.create_blob(b"text"), pygit2.enums.FileMode.BLOB)
+    tree = inner.write()
+    for _ in range(1200):
+        outer = repository.TreeBuilder()
+        outer.insert("d", tree, pygit2.enums.FileMode.TREE)
+        tree = outer.write()
+    top = repository.TreeBuilder(tree)
+    top.insert("kept.md", repository.create_blob(b"text"), pygit2.enums.FileMode.BLOB)
+    reading = await read_sources([f"repo@{top.write()}"])
+    assert list(texts(reading)) == ["repo/kept.md"]
+    assert [item.reason for item in reading.skipped] == [SkipReason.TOO_DEEP]
