@@ -237,3 +237,19 @@ def test_importing_costs_little_more_than_starting_python(environment: dict[str,
     plain = min(seconds("") for _ in range(5))
     with_import = min(seconds("import sleeptime") for _ in range(5))
     assert with_import - plain < 0.1
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code"), [("<&-", 2), (">&-", 0), ("2>&-", 0), (">/dev/full", 1), (">&- 2>&- <&-", 0)]
+)
+def test_streams_that_are_closed_or_full_give_no_traceback(
+    environment: dict[str, str], tmp_path: Path, redirection: str, code: int
+) -> None:
+    command = f"{sys.executable} -W error -m sleeptime add c {'-' if redirection == '<&-' else 'a.md'} {redirection}"
+    (tmp_path / "a.md").write_text("text")
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: ") == (code != 0)

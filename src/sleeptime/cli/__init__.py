@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from sleeptime.cli.demo import demo
 from sleeptime.cli.doctor import doctor
 from sleeptime.cli.ledger import ledger
 from sleeptime.cli.notes import notes
-from sleeptime.cli.output import fail
+from sleeptime.cli.output import discard_stdout, fail
 from sleeptime.cli.sleep import sleep
 from sleeptime.core.errors import SleeptimeError
 
@@ -52,6 +53,7 @@ def main() -> None:
     """Run one command, and exit: 0 done, 1 failure, 2 usage or input, 130 interrupted."""
     # What the library logs is for programs that set up logging; a command says what happened by itself.
     logging.getLogger("sleeptime").addHandler(logging.NullHandler())
+    _replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A reply may hold what the terminal's encoding cannot show; it must not end in a traceback.
         if hasattr(stream, "reconfigure"):
@@ -62,6 +64,13 @@ def main() -> None:
         fail(str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # The reader of a pipe left: nothing more can be printed, also not when Python closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_stdout()  # the reader of a pipe left
         sys.exit(1)
+
+
+def _replace_closed_streams() -> None:
+    """Print into nothing where the caller closed a stream (``>&-``), for which Python has None."""
+    # Typed as never None, but they are (Python manual, sys.__stdout__).
+    closed = [name for name in ("stdout", "stderr") if getattr(sys, name) is None]
+    for name in closed:
+        setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # for as long as we run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -36,13 +36,15 @@ def add(
     from sleeptime.cli.output import hint, print_json, progress_bar, say
     from sleeptime.cli.run import run
 
+    stdin: TextIO | None = sys.stdin  # None where the caller closed it
+
     with progress_bar("reading") as bar:
 
         def show(parts: int, num_bytes: int) -> None:
             bar.update(parts, label=f"reading, {num_bytes / 1e6:,.1f} MB")
 
         async def work(sleeptime: Sleeptime) -> Added:
-            return await sleeptime.add(name, *sources, stdin=sys.stdin.buffer, progress=show)
+            return await sleeptime.add(name, *sources, stdin=None if stdin is None else stdin.buffer, progress=show)
 
         added = run(work, database_url=database)
     if added.skipped:

@@ -6,10 +6,13 @@ Text from contexts, notes and models is shown without characters that could stee
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from sleeptime.core.errors import SleeptimeError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,12 +32,14 @@ def shown(text: object) -> str:
 def print_json(value: dict[str, Any]) -> None:
     """Print one JSON object on stdout."""
     is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=not is_utf8, allow_nan=False) + "\n")
+    with _printing():
+        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=not is_utf8, allow_nan=False) + "\n")
 
 
 def say(text: str = "") -> None:
     """Print text of a result on stdout, as it is."""
-    sys.stdout.write(shown(text) + "\n")
+    with _printing():
+        sys.stdout.write(shown(text) + "\n")
 
 
 def hint(text: str) -> None:
@@ -65,12 +70,31 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
         )
     for row in rows:
         table.add_row(*(Text(shown(cell)) for cell in row))
-    _stdout().print(table)
+    with _printing():
+        _stdout().print(table)
 
 
 def usd(cost: float | None) -> str:
     """A cost for people; an unknown one says so."""
     return "unknown" if cost is None else f"${cost:,.6f}" if cost else "$0"
+
+
+def discard_stdout() -> None:
+    """Let whatever is still to be printed go nowhere, also what Python prints when it closes stdout."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _printing() -> Iterator[None]:
+    """Print all of it now, and say so when the disk behind stdout is full or gone."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads any more, which is no failure of ours
+        raise
+    except OSError as error:
+        discard_stdout()
+        raise SleeptimeError(f"the result cannot be written to standard output: {error.strerror}") from error
 
 
 def _stdout() -> Console:
