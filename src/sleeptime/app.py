@@ -257,6 +257,8 @@ class Sleeptime:
         Raises:
             NotFound: no such context or version.
         """
+        from sleeptime.wake.select import servable_notes
+
         store = await self._opened_store()
         versions = await store.learned_versions(name)
         shown = version if version is not None else next((v.number for v in versions if v.status == "live"), None)
@@ -264,9 +266,8 @@ class Sleeptime:
             return LearnedNotes(name, None, None, versions=versions)
         learned = await store.learned(name, shown)
         entry = next((item for item in versions if item.number == shown), None)
-        parts = {part.sha256 for part in (await store.context(name)).parts}
-        holding = frozenset(note.id for note in learned.notes if parts.issuperset(note.depends_on))
-        return LearnedNotes(name, entry, learned, holding, versions)
+        servable = servable_notes(learned, await store.context(name))
+        return LearnedNotes(name, entry, learned, frozenset(note.id for note in servable), versions)
 
     async def diff(self, name: str, before: int, after: int) -> NotesDiff:
         """What changed from one version of the notes to another.

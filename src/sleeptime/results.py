@@ -69,7 +69,7 @@ class LearnedNotes:
     Args:
         entry: its line in the list; None when the context was never slept on, or nothing is live.
         learned: the notes, None with it.
-        in_service: ids of the notes whose parts are unchanged.
+        in_service: ids of the notes that may be served: not refuted, and what they rest on is unchanged.
         versions: every learned context of this context, by number.
     """
 

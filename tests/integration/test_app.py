@@ -18,10 +18,12 @@ from sleeptime.core.errors import (
     TooLarge,
     UnsupportedBudget,
 )
+from sleeptime.core.note import LearnedContext, Note, NoteKind, Verdict
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.usage import Usage
 from sleeptime.models.scripted import AnyReply, Reply, ToolCall
 from sleeptime.settings import Settings
+from sleeptime.store.store import Store
 
 APPLES = Part("apples", "Tom has 3 bags of 24 apples.")
 QUESTION = {
@@ -70,6 +72,22 @@ async def test_a_verified_question_is_recalled_without_a_call(database_url: str)
         await sleeptime.add("apples", APPLES, Part("more", "He eats one."))
         with pytest.raises(NotFound, match="no verified answer"):
             await sleeptime.ask("apples", "How many apples has Tom?", route="recall")
+
+
+async def test_notes_in_service_are_those_that_a_query_gets(database_url: str) -> None:
+    async with Sleeptime(scripted("72"), database_url) as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        async with await Store.open(database_url) as store:
+            refuted = Note(NoteKind.FACT, "Tom has none.", verdict=Verdict.REFUTED)
+            whole = Note(NoteKind.FACT, "Nothing else is said.")
+            held = Note(NoteKind.FACT, "Tom has bags.", depends_on=(APPLES.sha256,))
+            version = (await store.context("apples")).version
+            learned = LearnedContext("apples", version, (refuted, whole, held), "notes", "m")
+            await store.make_live("apples", await store.stage(learned))
+        assert (await sleeptime.notes("apples")).in_service == {whole.id, held.id}
+        await sleeptime.add("apples", APPLES, Part("more", "He eats one."))
+        assert (await sleeptime.notes("apples")).in_service == {held.id}
+        assert (await sleeptime.ask("apples", "Apples?")).notes_used == (held.id,)
 
 
 async def test_what_failed_attempts_took_is_part_of_the_query(database_url: str) -> None:

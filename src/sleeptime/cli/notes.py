@@ -68,9 +68,12 @@ def note_dict(note: Note) -> dict[str, Any]:
 def show_notes(notes: Iterable[Note], *, in_service: frozenset[str] | None = None) -> None:
     """Print notes as a table; those out of service are marked when `in_service` is given."""
     from sleeptime.cli.output import print_table
+    from sleeptime.core.note import Verdict
 
     def state(note: Note) -> str:
-        return "" if in_service is None or note.id in in_service else "a part changed"
+        if in_service is None or note.id in in_service:
+            return ""
+        return "refuted" if note.verdict is Verdict.REFUTED else "a part changed"
 
     rows = [(note.kind, note.text, note.derivation, note.votes, note.verdict, state(note)) for note in notes]
     columns = ["kind", "note", "working", ">votes", "verdict"]
@@ -109,28 +112,28 @@ def _print_notes(found: LearnedNotes, as_json: bool) -> None:
 
 
 def _as_dict(found: LearnedNotes) -> dict[str, Any]:
-    entry = found.entry
     held = () if found.learned is None else found.learned.notes
     return {
         "context": found.context,
-        "version": None if entry is None else entry.number,
-        **({} if entry is None else _entry_dict(entry)),
+        **_entry_dict(found.entry),
         "notes": [{**note_dict(note), "in_service": note.id in found.in_service} for note in held],
-        "versions": [{"version": item.number, **_entry_dict(item)} for item in found.versions],
+        "versions": [_entry_dict(item) for item in found.versions],
     }
 
 
-def _entry_dict(entry: LearnedEntry) -> dict[str, Any]:
+def _entry_dict(entry: LearnedEntry | None) -> dict[str, Any]:
+    """A version as `--json` prints it; null throughout without one."""
     return {
-        "status": entry.status.value,
-        "context_version": entry.context_version,
-        "strategy": entry.strategy,
-        "model": entry.model,
-        "digest": entry.digest,
-        "num_notes": entry.notes,
-        "job_id": entry.job_id,
-        "prompt_digest": entry.prompt_digest,
-        "created_at": entry.created_at.isoformat(),
+        "version": entry and entry.number,
+        "status": entry and entry.status.value,
+        "context_version": entry and entry.context_version,
+        "strategy": entry and entry.strategy,
+        "model": entry and entry.model,
+        "digest": entry and entry.digest,
+        "num_notes": entry and entry.notes,
+        "job_id": entry and entry.job_id,
+        "prompt_digest": entry and entry.prompt_digest,
+        "created_at": entry and entry.created_at.isoformat(),
     }
 
 

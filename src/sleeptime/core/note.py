@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -69,6 +70,15 @@ class Note:
     def id(self) -> str:
         """16 hex digits of what the note says and rests on; votes and verdict do not change it."""
         return _digest(self.kind, self.text, self.subject, self.value, self.derivation, self.depends_on)
+
+    def holds(self, parts: Collection[str], *, is_same_version: bool) -> bool:
+        """Whether what the note rests on is unchanged; one that names no part rests on its whole context version.
+
+        Args:
+            parts: sha256 of each part of the context as it is now.
+            is_same_version: the context stands at the version that the note was made from.
+        """
+        return all(part in parts for part in self.depends_on) if self.depends_on else is_same_version
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,15 +111,8 @@ async def load_live(
         return None
     number, learned = loaded
     is_same_version = learned.context_version == head.version
-    notes = tuple(note for note in learned.notes if _holds(note, digests, is_same_version))
+    notes = tuple(note for note in learned.notes if note.holds(digests, is_same_version=is_same_version))
     return (number, replace(learned, notes=notes)) if notes else None
-
-
-def _holds(note: Note, digests: Collection[str], is_same_version: bool) -> bool:
-    """Whether every part that the note rests on is still there; one that names no part rests on its whole version."""
-    if not note.depends_on:
-        return is_same_version
-    return all(digest in digests for digest in note.depends_on)
 
 
 async def list_learned(connection: AsyncConnection, head: Head) -> tuple[LearnedEntry, ...]:

@@ -29,8 +29,7 @@ _WORD: Final = re.compile(r"[^\W_]+")
 def servable_notes(learned: LearnedContext | None, context: Context) -> tuple[Note, ...]:
     """The notes that hold for ``context`` as it is now, in their order.
 
-    A note is left out when it is refuted or when a part that it depends on has changed or gone; one that names no part
-    holds only for the very version it was made from.
+    A note is left out when it is refuted or when a part that it depends on has changed or gone (`Note.holds`).
     """
     if learned is None or learned.context != context.name:
         return ()
@@ -39,8 +38,7 @@ def servable_notes(learned: LearnedContext | None, context: Context) -> tuple[No
     return tuple(
         note
         for note in learned.notes
-        if note.verdict is not Verdict.REFUTED
-        and (parts.issuperset(note.depends_on) if note.depends_on else is_same_version)
+        if note.verdict is not Verdict.REFUTED and note.holds(parts, is_same_version=is_same_version)
     )
 
 

@@ -248,6 +248,7 @@ def test_notes_before_any_sleep_say_how_to_make_some(cli: Cli) -> None:
     add(cli)
     done = cli("notes", "c", "--json")
     assert (done.code, done.json["version"], done.json["notes"]) == (0, None, [])
+    assert (done.json["status"], done.json["model"], done.json["versions"]) == (None, None, [])
     assert "sleeptime sleep c" in done.err
 
 

@@ -32,6 +32,14 @@ def test_content_and_dependencies_change_a_note_id(change: dict[str, object]) ->
     assert replace(NOTE, **change).id != NOTE.id  # type: ignore[arg-type]  # replace() cannot be typed by a dict
 
 
+def test_a_note_holds_as_long_as_what_it_rests_on_is_unchanged() -> None:
+    assert NOTE.holds({"aa", "bb", "cc"}, is_same_version=False)
+    assert not NOTE.holds({"aa"}, is_same_version=True)
+    on_the_whole = replace(NOTE, depends_on=())
+    assert on_the_whole.holds(set(), is_same_version=True)
+    assert not on_the_whole.holds({"aa"}, is_same_version=False)
+
+
 def test_neighbouring_fields_do_not_run_together() -> None:
     assert Note(NoteKind.FACT, "ab", "c").id != Note(NoteKind.FACT, "a", "bc").id
 
