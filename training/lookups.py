@@ -27,7 +27,7 @@ def draw_lookup(rng: random.Random) -> Lookup:
     family = rng.choice(TRAINING)
     singular, plural = rng.choice(family.items)
     has, have = family.verb
-    owners = rng.sample(family.owners, rng.randint(2, 5))
+    owners = rng.sample(family.owners, rng.randint(2, 4))
     asks = {plural: "How many {i} does {o} {have}?"}
     if rng.random() < 0.4:
         values = {(owner, plural): rng.randint(1, MAX_VALUE) for owner in owners}

@@ -26,16 +26,8 @@ class Shape:
     eps: float = 1e-5
 
 
-MIX_AT_START, COPY_AT_START = 0.4, 0.3
-
-
 class Layer(nn.Module):
-    """One block; linear weights are (out, in) and have no bias.
-
-    It starts out attending to what is alike and copying it: keys equal queries, the output projection is the transpose
-    of the value projection, and the mixes are positive. Finding whose number is asked for is then learnt in hundreds of
-    steps; from the usual start it was not learnt in thousands (docs/lab-notebook.md).
-    """
+    """One block; linear weights are (out, in) and have no bias."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -43,12 +35,12 @@ class Layer(nn.Module):
         scale = width**-0.5
         self.attn_norm = nn.Parameter(torch.ones(width))
         self.ffn_norm = nn.Parameter(torch.ones(width))
-        self.attn_mix = nn.Parameter(torch.full((2, width), MIX_AT_START))
-        self.ffn_mix = nn.Parameter(torch.full((2, width), MIX_AT_START))
+        self.attn_mix = nn.Parameter(torch.zeros(2, width))
+        self.ffn_mix = nn.Parameter(torch.zeros(2, width))
         self.wq = nn.Parameter(torch.randn(width, width) * scale)
-        self.wk = nn.Parameter(self.wq.detach().clone())
-        self.wv = nn.Parameter(nn.init.orthogonal_(torch.empty(width, width)))
-        self.wo = nn.Parameter(self.wv.detach().T * COPY_AT_START)
+        self.wk = nn.Parameter(torch.randn(width, width) * scale)
+        self.wv = nn.Parameter(torch.randn(width, width) * scale)
+        self.wo = nn.Parameter(torch.zeros(width, width))
         self.w1 = nn.Parameter(torch.randn(shape.ffn, width) * scale)
         self.w3 = nn.Parameter(torch.randn(shape.ffn, width) * scale)
         self.w2 = nn.Parameter(torch.zeros(width, shape.ffn))

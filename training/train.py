@@ -56,10 +56,10 @@ def collate(rows: list[Row]) -> Batch:
 def easy_shares(progress: float) -> tuple[float, float]:
     """Shares of drill rows and of look-up rows: most at first, little once the worlds are learnt from."""
     if progress < 0.06:
-        return 0.4, 0.35
-    if progress < 0.2:
-        return 0.15, 0.25
-    return (0.06, 0.08) if progress < 0.4 else (0.03, 0.03)
+        return 0.45, 0.15
+    if progress < 0.3:
+        return 0.12, 0.2
+    return (0.04, 0.25) if progress < 0.75 else (0.03, 0.05)
 
 
 def rate(progress: float, step: int) -> float:

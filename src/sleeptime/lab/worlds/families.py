@@ -11,12 +11,10 @@ from typing import Literal
 
 from sleeptime.lab.worlds.world import Operation
 
-PEOPLE = (
-    "Mia", "Tom", "Ben", "Ada", "Leo", "Zoe", "Sam", "Eva", "Max", "Ivy", "Hugo", "Nina", "Omar", "Rosa", "Kai", "Lena",
-)  # fmt: skip
-TOWNS = ("Oakton", "Milford", "Ashby", "Rivertown", "Hillside", "Stonebridge", "Lakeview", "Fairport")
-SHIPS = ("Aurora", "Falcon", "Neptune", "Swallow", "Comet", "Pearl")
-TEAMS = ("Lions", "Tigers", "Bears", "Wolves", "Eagles", "Sharks")
+PEOPLE = ("Mia", "Tom", "Ben", "Ada", "Leo", "Zoe", "Sam", "Eva")
+TOWNS = ("Oakton", "Milford", "Ashby", "Hillside")
+SHIPS = ("Aurora", "Falcon", "Neptune", "Comet")
+TEAMS = ("Lions", "Tigers", "Bears", "Wolves")
 
 
 @dataclass(frozen=True, slots=True)
