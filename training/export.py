@@ -30,6 +30,7 @@ def export(checkpoint: Path, target: Path, max_length: int) -> dict[str, object]
         raise ValueError(f"the weights take {size} bytes; the repository allows {LIMIT_BYTES}")
     target.mkdir(parents=True, exist_ok=True)
     save_file(tensors, target / "nano.safetensors")
+    (target / "nano.safetensors").chmod(0o644)
     digest = hashlib.sha256((target / "nano.safetensors").read_bytes()).hexdigest()
     config: dict[str, object] = {
         **state["shape"],
