@@ -22,7 +22,7 @@ from sleeptime.core.query import Query
 from sleeptime.ledger.record import Totals, ledger_rows, total, totals_by_phase
 from sleeptime.ledger.savings import measure_saving
 from sleeptime.results import Added, BudgetSaving, LearnedNotes, Ledger, NotesDiff, Slept
-from sleeptime.settings import Settings, load_settings
+from sleeptime.settings import Settings, changed_settings, load_settings
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -79,8 +79,7 @@ class Sleeptime:
         rng: random.Random | None = None,
     ) -> None:
         given = {"model": model if isinstance(model, str) else None, "database_url": database}
-        given = {name: value for name, value in given.items() if value is not None}
-        self.settings = load_settings(**given) if settings is None else settings.model_copy(update=given)
+        self.settings = load_settings(**given) if settings is None else changed_settings(settings, **given)
         self._given_model = None if isinstance(model, str) else model
         self._rng = rng or random.Random()
         self._model: Model | None = None
@@ -129,12 +128,18 @@ class Sleeptime:
         return Added(name, version, is_new, len(reading.parts), reading.num_bytes, reading.skipped)
 
     async def plan(self, name: str, **changes: Unpack[SleepChanges]) -> SleepPlan:
-        """What `sleep` with the same arguments could take at most; makes no call."""
+        """What `sleep` with the same arguments could take at most; makes no call.
+
+        Raises:
+            NotFound, InputError: as `sleep`.
+        """
+        from sleeptime.models.tiers import tier_settings
         from sleeptime.plan import plan_sleep
 
-        settings = self._changed(changes)
+        settings = changed_settings(self.settings, **changes)
         context = await (await self._opened_store()).context(name)
         model = await self._opened_model()
+        tier_settings(model, settings.tier)  # the same error as in the sleep itself
         return plan_sleep(model, context, _sleep_settings(model, settings), settings.tier)
 
     async def sleep(
@@ -158,7 +163,7 @@ class Sleeptime:
         from sleeptime.models.tiers import tier_settings
         from sleeptime.sleep.sleep import sleep_on
 
-        settings = self._changed(changes)
+        settings = changed_settings(self.settings, **changes)
         store, model = await self._opened_store(), await self._opened_model()
         serving = await store.serving(name)
         calls = _Recorder(store)
@@ -211,13 +216,13 @@ class Sleeptime:
         from sleeptime.models.resolve import model_family
         from sleeptime.wake.answer import answer
 
-        began_s = time.perf_counter()
         settings = self.settings
         allowed = budget if budget is not None else settings.budget
         allowed = parse_budget(allowed) if isinstance(allowed, str) else allowed
         asked_route = _route(route)
         store, model = await self._opened_store(), await self._opened_model()
         plan = budget_request(model, allowed)
+        began_s = time.perf_counter()  # opening is paid by the first query alone, and says nothing about routes
         serving = await store.serving(name)
         calls, query_id, at = _Recorder(store), uuid4().hex, datetime.now(UTC)
         family = model_family(model)
@@ -312,11 +317,6 @@ class Sleeptime:
                 if saving.with_notes.queries and saving.without_notes.queries:
                     savings.append(BudgetSaving(budget, saving))
         return Ledger(ledger_rows(calls), totals_by_phase(calls), tuple(savings))
-
-    def _changed(self, changes: SleepChanges) -> Settings:
-        """The settings with those changes that are not None, checked."""
-        given = {name: value for name, value in changes.items() if value is not None}
-        return load_settings(**{**self.settings.model_dump(), **given}) if given else self.settings
 
     async def _opened_store(self) -> Store:
         from sleeptime.store.store import Store

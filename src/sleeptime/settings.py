@@ -101,8 +101,25 @@ def load_settings(**given: Any) -> Settings:
     Raises:
         InputError: a setting has a value that is not allowed, or sleeptime.toml cannot be read or has an unknown key.
     """
+    return _checked(_not_none(given))
+
+
+def changed_settings(settings: Settings, **changes: Any) -> Settings:
+    """`settings` with those `changes` that are not None, and nothing read again from the environment or the file.
+
+    Raises:
+        InputError: a changed setting has a value that is not allowed.
+    """
+    return _checked({**settings.model_dump(), **_not_none(changes)})
+
+
+def _not_none(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _checked(given: dict[str, Any]) -> Settings:
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        return Settings(**given)
     except ValidationError as error:
         raise InputError("; ".join(_problem(item) for item in error.errors())) from error
     except SettingsError as error:

@@ -181,6 +181,8 @@ async def test_a_sleep_that_cannot_be_is_an_error_and_no_call(database_url: str,
         await sleeptime.add("apples", APPLES)
         with pytest.raises(InputError):
             await sleeptime.sleep("apples", **changes)
+        with pytest.raises(InputError):
+            await sleeptime.plan("apples", **changes)
         assert model.requests == []
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from sleeptime.core.errors import InputError
 from sleeptime.core.price import Tier
-from sleeptime.settings import PREFIX, Settings, default_database_url, load_settings
+from sleeptime.settings import PREFIX, Settings, changed_settings, default_database_url, load_settings
 from sleeptime.sleep.settings import SleepSettings
 from sleeptime.sources import SourceLimits
 from sleeptime.wake.answer import NOTES_LIMIT_TOKENS
@@ -54,6 +54,14 @@ def test_a_value_that_is_not_allowed_names_the_setting_and_the_value(
     monkeypatch.setenv(PREFIX + name.upper(), value)
     with pytest.raises(InputError, match=rf"setting {name} \(SLEEPTIME_{name.upper()}\): .*{value}"):
         load_settings()
+
+
+def test_a_change_leaves_all_other_settings_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(temperature=None, budget="v3")
+    monkeypatch.setenv("SLEEPTIME_BUDGET", "v4")
+    assert changed_settings(settings, drafts=3, effort=None) == settings.model_copy(update={"drafts": 3})
+    with pytest.raises(InputError, match="setting drafts"):
+        changed_settings(settings, drafts=0)
 
 
 def test_an_unknown_key_in_the_file_is_an_error(nothing_set: Path) -> None:

@@ -31,7 +31,7 @@ class Query:
         learned: number of the learned context that served it; ``None`` when none did.
         usage: tokens of all its wake calls, failed attempts included.
         cost_usd: what they cost; ``None`` when a price is unknown, which is not 0.
-        latency_s: wall-clock seconds from question to answer.
+        latency_s: wall-clock seconds from question to answer, the opening of a database or model left out.
         at: when it was asked, in UTC.
         id: unique; the ``query_id`` of its calls.
     """
