@@ -93,8 +93,14 @@ class SleepSettings:
             raise InputError(f"prompt profile {self.profile!r} is not known; allowed: {', '.join(PROFILES)}")
 
     def of_draft(self, index: int) -> ModelSettings:
-        """Model settings of draft ``index``, counted from 0: the first is greedy, each has a seed of its own."""
+        """Model settings of draft ``index``, counted from 0: the first is greedy, each has a seed of its own.
+
+        ``rethink`` sends the whole context again with each of its calls, so providers are asked to cache it, where they
+        do so only when asked; the one call of ``notes`` would pay for a cache that nobody reads.
+        """
         settings = ModelSettings(seed=self.seed + index)
+        if self.strategy is Strategy.RETHINK:
+            settings["cache"] = True
         if self.temperature is not None:
             settings["temperature"] = self.temperature if index else 0.0
         return settings
