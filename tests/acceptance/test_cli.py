@@ -253,3 +253,31 @@ def test_streams_that_are_closed_or_full_give_no_traceback(
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("error: ") == (code != 0)
+
+
+def test_an_interrupted_add_does_not_wait_for_its_pipe(environment: dict[str, str], tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    running = subprocess.Popen(
+        [*SLEEPTIME, "add", "c", str(pipe)], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        writer = _opened_once_it_is_read(pipe)
+        running.send_signal(signal.SIGINT)
+        _, stderr = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    os.close(writer)
+    assert running.returncode == 130
+    assert "Traceback" not in stderr
+    assert run(environment, "notes", "c").returncode == 1
+
+
+def _opened_once_it_is_read(pipe: Path, wait_s: float = 90.0) -> int:
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # nobody reads yet
+            assert time.monotonic() < deadline
+            time.sleep(0.05)

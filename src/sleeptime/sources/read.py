@@ -22,6 +22,7 @@ from sleeptime.sources.entry import Entry, Skipped, SkipReason, printable
 from sleeptime.sources.limits import SourceLimits
 from sleeptime.sources.reading import Collector, Reading
 from sleeptime.sources.text import BinaryData, to_text
+from sleeptime.sources.waiting import Wanted, read_path, read_stream
 
 Progress = Callable[[int, int], None]
 """Called with the number of parts and bytes read so far."""
@@ -71,18 +72,22 @@ async def _read_source(source: str, collector: Collector, stdin: BinaryIO | None
         name = page_name(source)
         if not collector.is_known(name):
             collector.add(name, name, await page_text(source, collector.limits))
-    elif source == STDIN:
-        await anyio.to_thread.run_sync(_read_stdin, stdin, collector, abandon_on_cancel=True)
-    else:
-        reader = _PathReader(source, collector, progress)
-        await anyio.to_thread.run_sync(reader.read)
+        return
+    wanted = Wanted()
+    try:
+        if source == STDIN:
+            await anyio.to_thread.run_sync(_read_stdin, stdin, collector, wanted)
+        else:
+            await anyio.to_thread.run_sync(_PathReader(source, collector, progress, wanted).read)
+    finally:
+        wanted.give_up()  # the thread goes on by itself when this task was cancelled, as by Ctrl-C
 
 
-def _read_stdin(stdin: BinaryIO | None, collector: Collector) -> None:
+def _read_stdin(stdin: BinaryIO | None, collector: Collector, wanted: Wanted) -> None:
     if stdin is None:
         raise Unreadable("standard input (-) is not available here.")
     max_bytes = collector.limits.max_part_bytes
-    data = stdin.read(max_bytes + 1)
+    data = read_stream(stdin, max_bytes + 1, wanted)
     collector.add(STDIN_NAME, STDIN_NAME, to_text(data, "standard input", max_bytes=max_bytes))
 
 
@@ -93,6 +98,7 @@ class _PathReader:
     source: str
     collector: Collector
     progress: Progress | None
+    wanted: Wanted
 
     def read(self) -> None:
         path = Path(self.source)
@@ -101,9 +107,8 @@ class _PathReader:
         elif path.is_dir():
             self._read_folder(path)
         else:
-            identity = str(path.resolve())
-            label = _label(path)
-            self._take(label, self.source, Entry("", identity, partial(_read_any, path)), is_asked_for=True)
+            read = partial(read_path, path, wanted=self.wanted)  # it may be a pipe: sleeptime add notes <(command)
+            self._take(_label(path), self.source, Entry("", os.path.realpath(path), read), is_asked_for=True)
 
     def _read_revision(self) -> None:
         from sleeptime.sources.repository import has_repository, revision_entries
@@ -159,7 +164,7 @@ class _PathReader:
             self.collector.add(name, full_name, text)
 
     def _tick(self) -> None:
-        anyio.from_thread.check_cancelled()
+        self.wanted.check()
         if self.progress is not None:
             self.progress(len(self.collector.found), self.collector.num_bytes)
 
@@ -179,12 +184,6 @@ def _reason(error: InputError) -> SkipReason:
     if isinstance(error, EmptyInput):
         return SkipReason.EMPTY
     return SkipReason.TOO_LARGE if isinstance(error, TooLarge) else SkipReason.UNREADABLE
-
-
-def _read_any(path: Path, max_bytes: int) -> bytes:
-    """At most `max_bytes` of what the user named, which may be a pipe: `sleeptime add notes <(command)`."""
-    with path.open("rb") as file:
-        return file.read(max_bytes)
 
 
 def _exists(path: Path) -> bool:

@@ -1,13 +1,17 @@
+import asyncio
 import io
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from sleeptime.core.errors import EmptyInput, InputError, NotText, TooLarge, Unreadable
 from sleeptime.sources import Reading, SkipReason, SourceLimits, read_sources
+from sleeptime.sources.waiting import GivenUp, Wanted, read_path, read_stream
 
 
 @pytest.fixture(autouse=True)
@@ -285,3 +289,51 @@ async def test_a_blank_source_is_an_error_and_not_the_working_folder(source: str
     write("x.md")
     with pytest.raises(InputError, match="a source is blank"):
         await read_sources([source])
+
+
+@pytest.mark.parametrize("source", ["loop", "loop/x.md"])
+async def test_a_link_that_leads_to_itself_is_an_error(source: str) -> None:
+    Path("loop").symlink_to("loop")
+    with pytest.raises(Unreadable, match=f"^{source} "):
+        await read_sources([source])
+
+
+def _through_a_stream(path: Path, max_bytes: int, wanted: Wanted) -> bytes:
+    with os.fdopen(os.open(path, os.O_RDWR), "rb") as stream:
+        return read_stream(stream, max_bytes, wanted)
+
+
+@pytest.mark.parametrize("way", [read_path, _through_a_stream])
+async def test_a_pipe_that_nobody_writes_to_can_be_given_up(way: Callable[[Path, int, Wanted], bytes]) -> None:
+    os.mkfifo("pipe")
+    wanted, has_ended = Wanted(), threading.Event()
+
+    def read() -> None:
+        try:
+            way(Path("pipe"), 10, wanted)
+        finally:
+            has_ended.set()
+
+    reading = asyncio.create_task(anyio.to_thread.run_sync(read))
+    await asyncio.sleep(0.05)
+    assert not has_ended.is_set()
+    wanted.give_up()
+    with pytest.raises(GivenUp):
+        await asyncio.wait_for(reading, 30)
+
+
+async def test_standard_input_that_comes_in_pieces_is_read_to_its_end() -> None:
+    reader, writer = os.pipe()
+
+    def write_slowly() -> None:
+        with os.fdopen(writer, "wb", buffering=0) as stream:
+            for _ in range(3):
+                stream.write(b"ab\n")
+                time.sleep(0.02)
+
+    thread = threading.Thread(target=write_slowly)
+    thread.start()
+    with os.fdopen(reader, "rb") as stdin:
+        (part,) = (await read_sources(["-"], stdin=stdin)).parts
+    thread.join()
+    assert part.text == "ab\n" * 3
