@@ -190,6 +190,9 @@ class _Written:
                 note = None
                 first = error.errors(include_url=False, include_context=False)[0]
                 problem = problem or f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            except ValueError as error:  # a number of more digits than Python writes
+                note = None
+                problem = problem or str(error)
             if note is None:
                 self.unreadable += 1
             else:
@@ -206,7 +209,7 @@ def _items(call: ToolCallPart) -> list[Any] | None:
     if isinstance(items, str):
         try:
             items = json.loads(items)
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or nested without end
             return None
     return items if isinstance(items, list) else None
 

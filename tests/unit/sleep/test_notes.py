@@ -13,7 +13,7 @@ from sleeptime.core.errors import ModelTimeout
 from sleeptime.core.note import Note, NoteKind, Verdict
 from sleeptime.core.outcome import Outcome
 from sleeptime.models.scripted import AnyReply, ScriptedModel, ToolCall
-from sleeptime.sleep.notes import _items
+from sleeptime.sleep.notes import _items, _Written
 from sleeptime.sleep.outcome import SleepResult
 from sleeptime.sleep.settings import SleepSettings
 from sleeptime.sleep.sleep import sleep_on
@@ -101,6 +101,12 @@ async def test_notes_that_cannot_be_read_are_left_out_when_others_can() -> None:
     assert result.reason == "3 notes could not be read"
 
 
+def test_a_note_with_a_number_without_end_is_left_out() -> None:
+    endless = ToolCallPart("write_notes", {"notes": [text("good"), text("endless", value=10**5000)]})
+    found = _Written.read([endless], CONTEXT)
+    assert ([note.text for note in found.notes], found.unreadable) == (["good"], 1)
+
+
 async def test_when_no_note_can_be_read_the_model_is_told_why() -> None:
     result, model = await write_notes(write({"kind": "spell", "text": "x"}), write(text("good")))
     assert [note.text for note in written(result)] == ["good"]
@@ -164,6 +170,7 @@ async def test_one_note_that_is_over_the_cap_by_itself_fails() -> None:
         ('{"notes": [1]}', [1]),
         ({"notes": json.dumps([1])}, [1]),
         ('{"notes": [1', None),
+        ({"notes": "[" * 100_000}, None),
         ("[1]", None),
         ("", None),
         ({"notes": {"kind": "fact"}}, None),
