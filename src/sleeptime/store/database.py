@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -53,6 +54,9 @@ def parse_url(url: str) -> URL:
         raise InputError(f"a database of kind {backend!r} is not known; allowed: {URL_FORMS}")
     if parsed.database in (None, "", ":memory:") or str(parsed.database).startswith("file:"):
         raise InputError(f"SQLite needs a file, so that a second process can open it too; allowed: {URL_FORMS}")
+    if parsed.query:
+        option = next(iter(parsed.query))
+        raise InputError(f"a SQLite URL ends with its file and takes no ?{option}=; allowed: {URL_FORMS}")
     return parsed.set(drivername="sqlite+aiosqlite")
 
 
@@ -155,6 +159,9 @@ class Database:
             where = self.url.render_as_string(hide_password=True)
             cause = getattr(error, "orig", None) or error
             raise StoreError(f"the database {where} refused: {str(cause).strip() or type(cause).__name__}") from error
+        except ValueError as error:  # of the types that read a column
+            where = self.url.render_as_string(hide_password=True)
+            raise StoreError(f"the database {where} holds what we never wrote: {error}; restore a backup") from error
 
 
 def _is_race(error: DBAPIError) -> bool:
@@ -171,6 +178,11 @@ def _sqlite_engine(url: URL) -> AsyncEngine:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"the folder {folder} for the database cannot be made: {error.strerror}") from error
+    try:
+        # The asynchronous driver leaves a thread behind when it cannot open the file.
+        sqlite3.connect(str(url.database)).close()
+    except sqlite3.Error as error:
+        raise StoreError(f"the database file {url.database} cannot be opened: {error}") from error
     engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
 
     # The driver's own transaction control begins late and never IMMEDIATE, so it is switched off and ours is used

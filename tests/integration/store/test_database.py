@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy import text
 from sleeptime.core.errors import InputError, StoreError
 from sleeptime.store.database import Database, parse_url
 from sleeptime.store.store import Store
-from tests.integration.store.builders import context
+from tests.integration.store.builders import context, learned, note
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,9 @@ def test_documented_urls_use_our_drivers(url: str, driver: str) -> None:
     assert parse_url(url).drivername == driver
 
 
-@pytest.mark.parametrize("url", ["", "a.db", "mysql://u@h/d", "sqlite://", "sqlite:///:memory:", "sqlite:///file:a?x"])
+@pytest.mark.parametrize(
+    "url", ["", "a.db", "mysql://u@h/d", "sqlite://", "sqlite:///:memory:", "sqlite:///file:a?x", "sqlite:///a?mode=ro"]
+)
 def test_other_urls_are_refused_and_the_forms_are_named(url: str) -> None:
     with pytest.raises(InputError, match=r"sqlite:///relative\.db.*postgresql://user"):
         parse_url(url)
@@ -88,3 +91,22 @@ async def test_a_writer_waits_for_the_writer_of_another_process(tmp_path: Path) 
         other.execute("COMMIT")
         other.close()
         assert (await adding)[1]
+
+
+async def test_a_value_that_we_never_wrote_is_a_store_error(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    async with await Store.open(url) as store:
+        shop = context(a="one")
+        await store.add_context(shop)
+        await store.stage(learned(shop, note("a note")))
+        async with store._database._engine.begin() as connection:
+            await connection.execute(text("UPDATE note SET kind = 'odd', depends_on = '{'"))
+        with pytest.raises(StoreError, match=r"a\.db holds what we never wrote"):
+            await store.learned("shop", 1)
+
+
+async def test_a_sqlite_file_that_cannot_be_opened_leaves_no_thread(tmp_path: Path) -> None:
+    before = threading.active_count()
+    with pytest.raises(StoreError, match="cannot be opened: unable to open database file"):
+        await Store.open(f"sqlite:///{tmp_path}")
+    assert threading.active_count() == before
