@@ -307,11 +307,16 @@ def _texts(messages: Sequence[ModelMessage]) -> list[str]:
     for message in messages:
         for part in message.parts:
             if isinstance(part, ToolCallPart):
-                texts.append(part.args_as_json_str())
+                texts.append(part.args if isinstance(part.args, str) else _json(part.args))
             else:
                 content = getattr(part, "content", None)
                 texts.extend([content] if isinstance(content, str) else _strings(content))
     return texts
+
+
+def _json(args: object) -> str:
+    """Arguments as JSON without spaces; a script may say what no JSON encoder of a provider lets through."""
+    return json.dumps(args or {}, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def _strings(content: object) -> list[str]:
