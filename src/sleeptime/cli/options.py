@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-MODELS = "nano, openai:MODEL, anthropic:MODEL, google:MODEL, openai-compatible:URL#MODEL or scripted:FILE.json"
+MODELS = "nano, PROVIDER:MODEL (openai, anthropic, google...), openai-compatible:URL#MODEL or scripted:FILE.json"
 
 ContextName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the context.", show_default=False)]
 Database = Annotated[

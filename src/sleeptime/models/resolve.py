@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from pydantic_ai.settings import ModelSettings
 
 MODEL_FORMS: Final = (
-    "nano, openai:MODEL, anthropic:MODEL, google:MODEL, openai-compatible:URL#MODEL, scripted:FILE.json"
+    "nano, openai:MODEL, anthropic:MODEL, google:MODEL or another PROVIDER:MODEL of pydantic-ai, "
+    "openai-compatible:URL#MODEL, scripted:FILE.json"
 )
-"""The allowed forms, as error messages and help texts show them."""
+"""The allowed forms, as error messages show them."""
 
 
 def resolve_model(name: str, *, timeout_s: float = 60.0) -> Model:
@@ -26,12 +27,13 @@ def resolve_model(name: str, *, timeout_s: float = 60.0) -> Model:
 
     Args:
         name: one of `MODEL_FORMS`. Keys come from ``OPENAI_API_KEY``, ``ANTHROPIC_API_KEY`` and ``GOOGLE_API_KEY``, and
-            for openai-compatible from ``SLEEPTIME_API_KEY``, where there is one.
+            for openai-compatible from ``SLEEPTIME_API_KEY``, where there is one; those of further providers from the
+            variables that pydantic-ai documents.
         timeout_s: seconds without a byte from the provider after which an attempt fails.
 
     Raises:
         UnknownModel: the name has none of the forms.
-        InputError: a key is missing, or a script cannot be read.
+        InputError: a key or a provider's package is missing, or a script cannot be read.
     """
     kind, _, rest = name.strip().partition(":")
     if kind == "nano" and not rest:
@@ -50,6 +52,8 @@ def resolve_model(name: str, *, timeout_s: float = 60.0) -> Model:
         return _anthropic(rest, _settings(timeout_s))
     if rest and kind == "google":
         return _google(rest, _settings(timeout_s))
+    if rest and (model := _inferred(name.strip(), _settings(timeout_s))) is not None:
+        return model
     raise UnknownModel(f"no model answers to {name!r}; allowed: {MODEL_FORMS}")
 
 
@@ -112,6 +116,12 @@ def _google(model_name: str, settings: ModelSettings) -> Model:
     from pydantic_ai.models.google import GoogleModel
 
     return GoogleModel(model_name, provider="google", settings=settings)
+
+
+def _inferred(name: str, settings: ModelSettings) -> Model | None:
+    from sleeptime.models.inferred import inferred_model
+
+    return inferred_model(name, settings)
 
 
 def _need_key(provider: str, variable: str, *others: str) -> None:

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from pydantic_ai.direct import model_request
+from pydantic_ai.direct import model_request, model_request_stream
 from pydantic_ai.messages import ModelRequest
 from pydantic_ai.settings import ModelSettings, merge_model_settings
 
@@ -116,6 +116,26 @@ async def test_each_providers_refusals_are_mapped_after_one_request(
     assert [(call.outcome, call.cost_usd) for call in sink.calls] == [(error.__name__, 0.0)]
     if isinstance(raised.value, RateLimited):
         assert raised.value.retry_after_s == 9.0
+
+
+async def test_another_provider_of_pydantic_ai_is_asked_once_with_our_settings(
+    server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_BASE_URL", server.url)
+    server.play(ScriptedModel(["72", "72"]), Status(429, {"retry-after": "9"}))
+    sink = RecordingSink()
+    metered = MeteredModel(resolve_model("ollama:qwen3"), sink, phase=Phase.WAKE, context="c")
+    async with RetryModel(metered, rng=Random(1), policy=ONCE) as model:
+        with pytest.raises(RateLimited):
+            await model_request(model, ASK)
+        assert len(server.requests) == 1, "the SDK's own retries are off"
+        response = await model_request(model, ASK, model_settings=ModelSettings(temperature=0.0))
+        async with model_request_stream(model, ASK) as stream:
+            async for _ in stream:
+                pass
+    assert (response.text, stream.get().text) == ("72", "72")
+    assert [body.get("temperature") for body in server.requests] == [None, 0.0, None]
+    assert [(call.outcome, call.cost_usd) for call in sink.calls] == [("RateLimited", 0.0), ("ok", None), ("ok", None)]
 
 
 async def test_forcing_continues_the_models_own_reply_on_the_wire(server: OpenAIServer) -> None:

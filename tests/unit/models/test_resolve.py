@@ -64,6 +64,30 @@ def test_names_resolve_to_their_family(name: str, family: str, monkeypatch: pyte
     assert model.settings["max_retries"] == 0, "retries are ours"
 
 
+@pytest.mark.parametrize(
+    ("name", "variable", "system", "family"),
+    [("deepseek:deepseek-chat", "DEEPSEEK_API_KEY", "deepseek", "other"),
+     ("openrouter:meta/llama-4", "OPENROUTER_API_KEY", "openrouter", "other"),
+     ("openai-chat:gpt-4o", "OPENAI_API_KEY", "openai", "openai-chat")],
+)  # fmt: skip
+def test_other_names_of_pydantic_ai_resolve_with_the_same_settings(
+    name: str, variable: str, system: str, family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(InputError, match=variable):
+        resolve_model(name)
+    monkeypatch.setenv(variable, "test")
+    model = resolve_model(name, timeout_s=7.0)
+    assert (model.system, model_family(model), model.model_name) == (system, family, name.partition(":")[2])
+    assert model.settings == {"timeout": 7.0, "max_retries": 0}
+
+
+def test_a_provider_whose_package_is_missing_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(InputError, match=r"not installed.*boto3"):
+        resolve_model("bedrock:some-model")
+
+
 @pytest.mark.parametrize("timeout_s", [0.0, -1.0])
 def test_a_timeout_must_be_positive(timeout_s: float) -> None:
     with pytest.raises(InputError, match="above 0"):
