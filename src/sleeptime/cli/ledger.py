@@ -11,7 +11,7 @@ from sleeptime.cli.options import Database, Json
 if TYPE_CHECKING:
     from sleeptime.app import Sleeptime
     from sleeptime.ledger.record import Totals
-    from sleeptime.ledger.savings import Difference, Group
+    from sleeptime.ledger.savings import Difference, Group, Saving
     from sleeptime.results import BudgetSaving, Ledger
 
 _COLUMNS = [">calls", ">failed", ">input", ">cached", ">cache write", ">output", ">reasoning", ">cost", ">seconds"]
@@ -77,6 +77,8 @@ def _cells(totals: Totals) -> tuple[object, ...]:
 def _saving_dict(item: BudgetSaving) -> dict[str, Any]:
     from dataclasses import asdict
 
+    from sleeptime.ledger.savings import PAPER_T
+
     saving = item.saving
     differences = {name: getattr(saving, name) for name in ("output_tokens", "cost_usd", "latency_s")}
     return {
@@ -85,19 +87,40 @@ def _saving_dict(item: BudgetSaving) -> dict[str, Any]:
         "without_notes": asdict(saving.without_notes),
         "saved_per_query": {name: value and asdict(value) for name, value in differences.items()},
         "break_even_queries": saving.break_even_queries(),
+        "paper_costs": [_paper_dict(saving, t) for t in PAPER_T],
+    }
+
+
+def _paper_dict(saving: Saving, t: float) -> dict[str, Any]:
+    with_notes, without_notes = saving.paper_costs(t) or (None, None)
+    return {
+        "t": t,
+        "with_notes": with_notes,
+        "without_notes": without_notes,
+        "break_even_queries": saving.paper_break_even_queries(t),
     }
 
 
 def _show_savings(savings: tuple[BudgetSaving, ...]) -> None:
     from sleeptime.cli.output import print_table
+    from sleeptime.ledger.savings import PAPER_T
 
     rows = []
     for item in savings:
         saving = item.saving
         groups = (_group(saving.with_notes), _group(saving.without_notes))
-        rows.append((item.budget, *groups, _difference(saving.output_tokens), saving.break_even_queries() or "unknown"))
-    columns = ["budget", "with notes", "without", ">output tokens saved per query", ">break-even queries"]
-    print_table(columns, rows, title="saved by sleep")
+        is_priced = saving.cost_usd is not None and saving.sleep.cost_usd is not None
+        in_usd = _queries(saving.break_even_queries()) if is_priced else "unknown"
+        in_tokens = _queries(saving.paper_break_even_queries(PAPER_T[0]))
+        rows.append((item.budget, *groups, _difference(saving.output_tokens), in_usd, in_tokens))
+    pays = [">pays in USD after", f">pays in tokens at t = {PAPER_T[0]:g} after"]
+    print_table(
+        ["budget", "with notes", "without", ">output tokens saved per query", *pays], rows, title="saved by sleep"
+    )
+
+
+def _queries(break_even: int | None) -> str:
+    return "never" if break_even is None else f"{break_even:,} queries"
 
 
 def _group(group: Group) -> str:

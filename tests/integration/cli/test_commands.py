@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from sleeptime.cli import main
+from sleeptime.models.scripted import ScriptedModel, ToolCall
+from tests.support.openai_server import openai_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,11 +256,48 @@ def test_notes_before_any_sleep_say_how_to_make_some(cli: Cli) -> None:
 
 def test_an_unknown_cost_is_null_and_shown_as_unknown(cli: Cli) -> None:
     add(cli)
-    done = cli("ask", "c", "q", "--model", "openai-compatible:http://127.0.0.1:9/v1#mine")
-    assert done.code == 1
+    with openai_server(ScriptedModel([ToolCall("write_notes", writes(note("n"))["args"]), "3", "3", "3"])) as server:
+        slept = cli("sleep", "c", "--model", server.name(), "--json").json
+        asked = cli("ask", "c", "q", "--model", server.name(), "--json").json
+        assert "unknown" in cli("ask", "c", "q", "--model", server.name()).err
+        cli("ask", "c", "q", "--model", server.name(), "--route", "full")
+    assert (slept["outcome"], slept["cost_usd"]) == ("wrote", None)
+    assert (asked["route"], asked["cost_usd"]) == ("notes", None)
+    ledger = cli("ledger", "c", "--json").json
+    assert [row["cost_usd"] for row in ledger["rows"]] == [None, None]
+    assert [(totals["cost_usd"], totals["unknown_calls"]) for totals in ledger["totals"].values()] == [
+        (None, 1),
+        (None, 3),
+    ]
+    assert ledger["savings"][0]["break_even_queries"] is None
+    shown = cli("ledger", "c").out
+    assert shown.count("unknown") == 5, "two rows, two totals and the break-even in USD"
+
+
+def test_what_a_call_that_never_reached_the_provider_cost_is_known(cli: Cli) -> None:
+    add(cli)
+    assert cli("ask", "c", "q", "--model", "openai-compatible:http://127.0.0.1:9/v1#mine").code == 1
     totals = cli("ledger", "c", "--json").json["totals"]["wake"]
-    assert totals["calls"] >= 1
-    assert cli("ledger", "c").code == 0
+    assert (totals["calls"], totals["failed_calls"], totals["cost_usd"]) == (4, 4, 0.0)
+
+
+@pytest.mark.parametrize(("without", "pays"), [(110, "20 queries"), (10, "never")])
+def test_the_ledger_says_after_how_many_queries_a_sleep_pays(cli: Cli, without: int, pays: str) -> None:
+    add(cli)
+    for what, tokens in (("sleep", 20_000), ("with", 10), ("without", without)):
+        said: object = writes(note("n")) if what == "sleep" else "3"
+        script({"parts": [said], "usage": {"output_tokens": tokens}})
+        cli("sleep", "c") if what == "sleep" else cli("ask", "c", "q", *(["--route", "full"] * (what == "without")))
+    (saving,) = cli("ledger", "c", "--json").json["savings"]
+    assert saving["break_even_queries"] is None, "nothing costs anything"
+    assert [cost["t"] for cost in saving["paper_costs"]] == [10.0, 4.0, 2.0, 1.0]
+    assert saving["paper_costs"][0] == {
+        "t": 10.0,
+        "with_notes": 10 * 10 + 20_000,
+        "without_notes": 10 * without,
+        "break_even_queries": 20 if without == 110 else None,
+    }
+    assert pays in cli("ledger", "c").out
 
 
 def test_text_that_would_steer_the_terminal_is_shown_as_escapes(cli: Cli) -> None:
