@@ -92,7 +92,7 @@ def _compatible(name: str, address: str, settings: ModelSettings) -> Model:
         )
     from sleeptime.models.compatible import CompatibleChatModel
 
-    api_key = os.environ.get("SLEEPTIME_API_KEY") or "none"
+    api_key = _sendable("SLEEPTIME_API_KEY") or "none"
     return CompatibleChatModel(model_name, base_url=url, api_key=api_key, settings=settings)
 
 
@@ -125,9 +125,17 @@ def _inferred(name: str, settings: ModelSettings) -> Model | None:
 
 
 def _need_key(provider: str, variable: str, *others: str) -> None:
-    if any(os.environ.get(candidate) for candidate in (variable, *others)):
+    if any(_sendable(candidate) for candidate in (variable, *others)):
         return
     raise InputError(
         f"{provider} needs an API key: set the environment variable {variable}, or use the embedded model nano, "
         "which needs none"
     )
+
+
+def _sendable(variable: str) -> str | None:
+    """The key in this environment variable, which goes into a header of HTTP; None where there is none."""
+    key = os.environ.get(variable)
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        raise InputError(f"the key in {variable} holds a space, a line end or a letter outside ASCII; set it again")
+    return key or None

@@ -136,3 +136,17 @@ def test_the_package_offers_its_names_and_no_others() -> None:
         assert getattr(models, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'gpt'"):
         _ = models.gpt
+
+
+@pytest.mark.parametrize("key", ["ключ", "sk-1\n", "sk 1"])
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [("openai:gpt-4o", "OPENAI_API_KEY"), ("openai-compatible:http://127.0.0.1/v1#m", "SLEEPTIME_API_KEY")],
+)
+def test_a_key_that_no_request_can_carry_is_refused_and_not_shown(
+    name: str, variable: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, key)
+    with pytest.raises(InputError, match=f"the key in {variable} holds") as refused:
+        resolve_model(name)
+    assert key.strip() not in str(refused.value)
