@@ -42,6 +42,8 @@ from sleeptime.core.usage import Usage
 from sleeptime.models.scripted import AnyReply, Reply, Request, Said, Script, Thought, ToolCall
 
 _ERRORS: Final = {kind.__name__: kind for kind in (RateLimited, ProviderDown, ModelTimeout, BadReply, RequestRejected)}
+_MAX_TOKENS: Final = 10**12
+_MAX_DELAY_S: Final = 86_400
 
 
 def read_script(path: str) -> tuple[Script, str]:
@@ -55,7 +57,7 @@ def read_script(path: str) -> tuple[Script, str]:
     """
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"cannot read the script {path!r}: {error}; it must be a JSON file") from error
     if not isinstance(data, dict) or ("replies" in data) == ("rules" in data):
         raise InputError(f"the script {path!r} must be an object with either 'replies' or 'rules'")
@@ -76,6 +78,8 @@ class _Rule:
             raise InputError(f"{where}: unknown {sorted(unknown)}; allowed: tools, contains, replies")
         self.tools = data.get("tools")
         self.contains = data.get("contains")
+        if not all(isinstance(value, str | None) for value in (self.tools, self.contains)):
+            raise InputError(f"{where}: 'tools' and 'contains' must be texts")
         self.replies = _replies(data.get("replies"), where)
 
     def fits(self, request: Request) -> bool:
@@ -110,15 +114,20 @@ def _reply(data: object, where: str) -> AnyReply:
         return [_said(part, where) for part in data]
     if not isinstance(data, dict) or "parts" not in data:
         return _said(data, where)
-    try:
-        usage = Usage(**data["usage"]) if "usage" in data else None
-    except TypeError as error:
-        raise InputError(f"{where}: bad 'usage': {error}") from error
+    parts, given, delay_s = data["parts"], data.get("usage", {}), data.get("delay_s", 0.0)
+    if not isinstance(parts, list):
+        raise InputError(f"{where}: 'parts' must be a list")
+    if not isinstance(delay_s, int | float) or not 0 <= delay_s <= _MAX_DELAY_S:
+        raise InputError(f"{where}: 'delay_s' must be 0 to {_MAX_DELAY_S} seconds, got {delay_s!r}")
+    classes = Usage().as_dict()
+    is_usage = isinstance(given, dict) and given.keys() <= classes.keys()
+    if not is_usage or not all(type(count) is int and 0 <= count <= _MAX_TOKENS for count in given.values()):
+        raise InputError(f"{where}: bad 'usage' {given!r}; allowed: counts of {', '.join(classes)}")
     return Reply(
-        parts=[_said(part, where) for part in data["parts"]],
-        usage=usage,
+        parts=[_said(part, where) for part in parts],
+        usage=Usage(**given) if "usage" in data else None,
         finish_reason=cast(Any, data.get("finish_reason")),
-        delay_s=float(data.get("delay_s", 0.0)),
+        delay_s=float(delay_s),
     )
 
 

@@ -81,6 +81,13 @@ async def test_a_request_that_no_rule_fits_is_an_error(tmp_path: Path) -> None:
         ({"replies": ["ok", 5]}, r"replies\[1\]: 5 is not a reply"),
         ({"replies": [{"error": "Boom"}]}, "RateLimited, ProviderDown"),
         ({"replies": [{"parts": ["x"], "usage": {"tokens": 1}}]}, "bad 'usage'"),
+        ({"replies": [{"parts": ["x"], "usage": {"output_tokens": -1}}]}, "bad 'usage'"),
+        ({"replies": [{"parts": ["x"], "usage": {"output_tokens": 10**30}}]}, "bad 'usage'"),
+        ({"replies": [{"parts": ["x"], "usage": 5}]}, "bad 'usage'"),
+        ({"replies": [{"parts": "x"}]}, "'parts' must be a list"),
+        ({"replies": [{"parts": ["x"], "delay_s": "soon"}]}, "'delay_s' must be"),
+        ({"replies": [{"parts": ["x"], "delay_s": -1}]}, "'delay_s' must be"),
+        ({"rules": [{"contains": 5, "replies": ["x"]}]}, r"rules\[0\]: 'tools' and 'contains' must be texts"),
         ({"rules": ["x"]}, "list of objects"),
         ({"rules": [{"when": "x", "replies": ["y"]}]}, r"rules\[0\]: unknown \['when'\]"),
         ({"rules": [{"contains": "x"}]}, "at least one reply"),
@@ -98,3 +105,17 @@ def test_a_file_that_cannot_be_read_is_refused(content: bytes | None, tmp_path: 
         path.write_bytes(content)
     with pytest.raises(InputError, match="must be a JSON file"):
         ScriptedModel.from_file(str(path))
+
+
+def test_a_script_nested_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "script.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(InputError, match="cannot read the script"):
+        ScriptedModel.from_file(str(path))
+
+
+async def test_a_tool_call_may_hold_what_is_no_unicode(tmp_path: Path) -> None:
+    model = script(tmp_path, {"replies": [{"tool": "write_notes", "args": {"notes": ["\ud800"]}}]})
+    (call,) = (await ask(model)).parts
+    assert isinstance(call, ToolCallPart)
+    assert call.args == {"notes": ["\ud800"]}
