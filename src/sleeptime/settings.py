@@ -124,7 +124,7 @@ def _checked(given: dict[str, Any]) -> Settings:
         raise InputError("; ".join(_problem(item) for item in error.errors())) from error
     except SettingsError as error:
         raise InputError(f"the settings cannot be read: {error}") from error
-    except (OSError, ValueError) as error:  # tomllib's error is a ValueError
+    except (OSError, ValueError, RecursionError) as error:  # tomllib's error is a ValueError
         raise InputError(f"{Path(SETTINGS_FILE).absolute()} cannot be read: {error}") from error
 
 

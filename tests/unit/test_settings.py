@@ -70,7 +70,7 @@ def test_an_unknown_key_in_the_file_is_an_error(nothing_set: Path) -> None:
         load_settings()
 
 
-@pytest.mark.parametrize("text", ["model =\n", "model = 'caf\udce9'\n"])
+@pytest.mark.parametrize("text", ["model =\n", "model = 'caf\udce9'\n", "x = " + "[" * 10_000])
 def test_a_file_that_cannot_be_read_is_named(nothing_set: Path, text: str) -> None:
     (nothing_set / "sleeptime.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(InputError, match=r"sleeptime\.toml cannot be read"):
