@@ -162,6 +162,8 @@ class Database:
         except ValueError as error:  # of the types that read a column
             where = self.url.render_as_string(hide_password=True)
             raise StoreError(f"the database {where} holds what we never wrote: {error}; restore a backup") from error
+        except OverflowError as error:  # a count that no provider reports in earnest
+            raise StoreError(f"a number is too large for the database: {error}") from error
 
 
 def _is_race(error: DBAPIError) -> bool:

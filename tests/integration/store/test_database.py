@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from sleeptime.core.call import Call, Phase
 from sleeptime.core.errors import InputError, StoreError
+from sleeptime.core.usage import Usage
 from sleeptime.store.database import Database, parse_url
 from sleeptime.store.store import Store
 from tests.integration.store.builders import context, learned, note
@@ -110,3 +112,10 @@ async def test_a_sqlite_file_that_cannot_be_opened_leaves_no_thread(tmp_path: Pa
     with pytest.raises(StoreError, match="cannot be opened: unable to open database file"):
         await Store.open(f"sqlite:///{tmp_path}")
     assert threading.active_count() == before
+
+
+async def test_a_number_too_large_is_a_store_error(database_url: str) -> None:
+    async with await Store.open(database_url) as store:
+        call = Call(phase=Phase.WAKE, model="m", usage=Usage(output_tokens=10**30))
+        with pytest.raises(StoreError):
+            await store.record_call(call)
