@@ -11,7 +11,7 @@ from typing import Literal
 
 from sleeptime.lab.worlds.world import Operation
 
-PEOPLE = ("Mia", "Tom", "Ben", "Ada", "Leo", "Zoe", "Sam", "Eva")
+PEOPLE = ("Mia", "Tom", "Ben", "Ada")
 TOWNS = ("Oakton", "Milford", "Ashby", "Hillside")
 SHIPS = ("Aurora", "Falcon", "Neptune", "Comet")
 TEAMS = ("Lions", "Tigers", "Bears", "Wolves")
@@ -85,8 +85,8 @@ BROKEN = Feature(
 )  # fmt: skip
 GIVEN = Feature(
     "left", "{o} gives {n} {i} away.", SUBTRACT,
-    "How many {i} does {o} keep?",
-    "If {o} gives {n} {i} away, how many {i} does {o} keep?", low=2, high=40, weight=3,
+    "How many {i} does {o} still have?",
+    "If {o} gives {n} {i} away, how many {i} does {o} still have?", low=2, high=40, weight=3,
 )  # fmt: skip
 BAGS = Feature(
     "share", "{o} splits what is left over {n} bags.", DIVIDE,

@@ -110,7 +110,7 @@ def generate_worlds(split: Split, seed: int, families: Sequence[Family]) -> Iter
 
 def _draw(draft: _Draft) -> None:
     rng = draft.rng
-    owners = rng.sample(draft.family.owners, rng.choices((2, 3, 4), (4, 5, 1))[0])
+    owners = draft.family.owners[: rng.choices((2, 3, 4), (4, 5, 1))[0]]
     stated = [(owners[0], _first_owner(draft, owners[0]))]
     for index, owner in enumerate(owners[1:], start=1):
         stated.append((owner, _next_owner(draft, owner, owners[:index])))
