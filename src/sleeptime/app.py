@@ -8,16 +8,17 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, Unpack
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypedDict, TypeVar, Unpack
 from uuid import uuid4
 
 from sleeptime.core.budget import Budget, parse_budget
 from sleeptime.core.call import Call, Phase
 from sleeptime.core.context import Context, Part
-from sleeptime.core.errors import InputError
+from sleeptime.core.errors import InputError, StoreError
 from sleeptime.core.query import Query
 from sleeptime.ledger.record import Totals, ledger_rows, total, totals_by_phase
 from sleeptime.ledger.savings import measure_saving
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
     from sleeptime.store.store import Store
     from sleeptime.sync import SyncSleeptime
     from sleeptime.wake.route import Route
+
+STORE_WAITS_S: Final = (0.5, 4.0)
+"""Waits before what was paid for is written once more: a PostgreSQL server that restarts is back within them."""
+
+T = TypeVar("T")
 
 
 class SleepChanges(TypedDict, total=False):
@@ -179,8 +185,9 @@ class Sleeptime:
         )
         number = None
         if result.learned is not None:
-            number = await store.stage(result.learned, job_id=job_id, prompt_digest=result.prompt_digest)
-            await store.make_live(name, number)
+            staged = partial(store.stage, result.learned, job_id=job_id, prompt_digest=result.prompt_digest)
+            number = await _kept(staged)
+            await _kept(partial(store.make_live, name, number))
         return Slept(
             context=name,
             context_version=serving.context.version,
@@ -253,7 +260,7 @@ class Sleeptime:
             at=at,
             id=query_id,
         )
-        await store.record_query(answered)
+        await _kept(partial(store.record_query, answered))
         return answered
 
     async def notes(self, name: str, version: int | None = None) -> LearnedNotes:
@@ -354,12 +361,22 @@ class _Recorder:
 
     async def __call__(self, call: Call) -> None:
         self._calls.append(call)
-        await self._store.record_call(call)
+        await _kept(partial(self._store.record_call, call))
 
     @property
     def totals(self) -> Totals:
         """Sums over the calls so far."""
         return total(self._calls)
+
+
+async def _kept(write: Callable[[], Awaitable[T]]) -> T:
+    """Do `write`, again when the database is away for a moment: what it keeps was paid for."""
+    for wait_s in STORE_WAITS_S:
+        try:
+            return await write()
+        except StoreError:
+            await asyncio.sleep(wait_s)
+    return await write()
 
 
 def _sleep_settings(model: Model, settings: Settings) -> SleepSettings:

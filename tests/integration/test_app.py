@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic_ai.messages import ModelMessage
+from pydantic_ai.models import ModelRequestParameters
 
 from sleeptime import Part, ScriptedModel, Sleeptime
 from sleeptime.core.errors import (
@@ -15,6 +18,7 @@ from sleeptime.core.errors import (
     NotFound,
     NotText,
     RequestRejected,
+    StoreError,
     TooLarge,
     UnsupportedBudget,
 )
@@ -225,3 +229,41 @@ def test_the_sync_shell_has_every_method_of_the_async_one() -> None:
 
     methods = {name for name in vars(Sleeptime) if not name.startswith("_")} - {"sync", "close"}
     assert methods == {name for name in vars(SyncSleeptime) if not name.startswith("_")}
+
+
+async def test_what_was_paid_for_is_kept_when_the_database_is_away_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sleeptime.store.database.BUSY_TIMEOUT_S", 0)
+    monkeypatch.setattr("sleeptime.app.STORE_WAITS_S", (0.5, 0.5))
+    path = tmp_path / "a.db"
+
+    def reply(_messages: list[ModelMessage], parameters: ModelRequestParameters) -> AnyReply:
+        other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN IMMEDIATE")
+        asyncio.get_running_loop().call_later(0.1, other.close)
+        return notes(QUESTION) if parameters.function_tools else "72"
+
+    async with Sleeptime(ScriptedModel(reply), f"sqlite:///{path}") as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        assert (await sleeptime.sleep("apples")).outcome is Outcome.WROTE
+        assert (await sleeptime.ask("apples", "Apples?")).answer == "72"
+        ledger = await sleeptime.ledger("apples")
+        assert {phase.value: totals.calls for phase, totals in ledger.totals.items()} == {"sleep": 1, "wake": 1}
+
+
+async def test_a_database_that_stays_away_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sleeptime.app.STORE_WAITS_S", (0.0, 0.0))
+    attempts = 0
+
+    async def refuse(*_: object) -> None:
+        nonlocal attempts
+        attempts += 1
+        raise StoreError("away")
+
+    async with Sleeptime(scripted("72"), f"sqlite:///{tmp_path / 'a.db'}") as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        monkeypatch.setattr(Store, "record_call", refuse)
+        with pytest.raises(StoreError, match="away"):
+            await sleeptime.ask("apples", "Apples?")
+    assert attempts == 3
