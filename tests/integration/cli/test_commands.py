@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sleeptime.cli import main
+from sleeptime.cli.output import progress_bar
 from sleeptime.models.scripted import ScriptedModel, ToolCall
 from tests.support.openai_server import openai_server
 
@@ -315,6 +316,15 @@ def test_rich_markup_in_a_note_is_text(cli: Cli) -> None:
     add(cli)
     script(writes(note("[bold]x[/bold] [/] a[0]")))
     assert "[bold]x[/bold] [/] a[0]" in cli("sleep", "c").out
+
+
+def test_rich_markup_in_a_name_is_text_in_a_progress_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress_bar("sleeping on [/red]") as bar:
+        bar.update(1, 2)
+    assert "sleeping on [/red]" in capsys.readouterr().err
 
 
 def test_an_empty_ledger_says_so(cli: Cli) -> None:
