@@ -19,6 +19,7 @@ from sleeptime.core.budget import Budget, parse_budget
 from sleeptime.core.call import Call, Phase
 from sleeptime.core.context import Context, Part
 from sleeptime.core.errors import InputError, StoreError
+from sleeptime.core.outcome import Outcome
 from sleeptime.core.query import Query
 from sleeptime.ledger.record import Totals, ledger_rows, total, totals_by_phase
 from sleeptime.ledger.savings import measure_saving
@@ -183,18 +184,20 @@ class Sleeptime:
             model_settings={**sleep_effort(model, settings.effort), **tier_settings(model, settings.tier)},
             progress=progress,
         )
-        number = None
-        if result.learned is not None:
-            staged = partial(store.stage, result.learned, job_id=job_id, prompt_digest=result.prompt_digest)
+        outcome, reason, learned, number = result.outcome, result.reason, result.learned, None
+        if learned is not None:
+            staged = partial(store.stage, learned, job_id=job_id, prompt_digest=result.prompt_digest)
             number = await _kept(staged)
-            await _kept(partial(store.make_live, name, number))
+            if not await _kept(partial(store.make_live, name, number)):
+                reason = f"the context changed meanwhile, and newer notes are live; these are kept as version {number}"
+                outcome, learned, number = Outcome.NOTHING_NEW, None, None
         return Slept(
             context=name,
             context_version=serving.context.version,
-            outcome=result.outcome,
-            reason=result.reason,
+            outcome=outcome,
+            reason=reason,
             version=number,
-            notes=() if result.learned is None else result.learned.notes,
+            notes=() if learned is None else learned.notes,
             usage=calls.totals.usage,
             cost_usd=calls.totals.cost_usd,
             job_id=job_id,

@@ -27,6 +27,7 @@ from sleeptime.core.outcome import Outcome
 from sleeptime.core.usage import Usage
 from sleeptime.models.scripted import AnyReply, Reply, ToolCall
 from sleeptime.settings import Settings
+from sleeptime.store.entry import Status
 from sleeptime.store.store import Store
 
 APPLES = Part("apples", "Tom has 3 bags of 24 apples.")
@@ -92,6 +93,33 @@ async def test_notes_in_service_are_those_that_a_query_gets(database_url: str) -
         await sleeptime.add("apples", APPLES, Part("more", "He eats one."))
         assert (await sleeptime.notes("apples")).in_service == {held.id}
         assert (await sleeptime.ask("apples", "Apples?")).notes_used == (held.id,)
+
+
+async def test_a_sleep_that_ends_late_does_not_replace_notes_on_the_present_version(database_url: str) -> None:
+    old, new = notes({"kind": "fact", "text": "old"}), notes({"kind": "fact", "text": "new"})
+    began, may_end = asyncio.Event(), asyncio.Event()
+
+    async def reply(messages: Any, parameters: Any) -> ToolCall:
+        if began.is_set():
+            return new
+        began.set()
+        await may_end.wait()
+        return old
+
+    async with Sleeptime(ScriptedModel(reply), database_url) as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        late = asyncio.create_task(sleeptime.sleep("apples"))
+        await began.wait()
+        await sleeptime.add("apples", Part("apples", "Tom has 4 bags of 24 apples."))
+        assert (await sleeptime.sleep("apples")).outcome is Outcome.WROTE
+        may_end.set()
+        slept = await late
+        assert (slept.outcome, slept.version, slept.notes) == (Outcome.NOTHING_NEW, None, ())
+        assert "kept as version 2" in slept.reason
+        found = await sleeptime.notes("apples")
+        assert found.learned is not None
+        assert [note.text for note in found.learned.notes] == ["new"]
+        assert [entry.status for entry in found.versions] == [Status.LIVE, Status.STAGED]
 
 
 async def test_what_failed_attempts_took_is_part_of_the_query(database_url: str) -> None:

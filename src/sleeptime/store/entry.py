@@ -17,7 +17,7 @@ class Status(StrEnum):
     from     to       by
     ======== ======== ===================================================
     (none)   staged   `Store.stage`
-    staged   live     `Store.make_live`
+    staged   live     `Store.make_live`, unless it came too late
     live     retired  `Store.make_live` or `Store.rollback` of another one
     retired  live     `Store.rollback`
     ======== ======== ===================================================

@@ -88,6 +88,14 @@ async def make_live(connection: AsyncConnection, head: Head, number: int, allowe
     await connection.execute(of_context.where(LearnedRow.number == number).values(status=Status.LIVE))
 
 
+async def came_too_late(connection: AsyncConnection, head: Head, number: int) -> bool:
+    """Whether this learned context is of a former version of its context while the live one is of the present one."""
+    of_context = _with_version().where(LearnedRow.context_id == head.id)
+    live = (await connection.execute(of_context.where(LearnedRow.status == Status.LIVE))).one_or_none()
+    late = (await connection.execute(of_context.where(LearnedRow.number == number))).one_or_none()
+    return live is not None and late is not None and live.version == head.version != late.version
+
+
 async def load_learned(connection: AsyncConnection, head: Head, number: int) -> LearnedContext:
     """A learned context by its number, with every note, whether it still holds or not.
 

@@ -118,14 +118,26 @@ class Store:
 
         return await self._database.write(operation)
 
-    async def make_live(self, name: str, number: int) -> None:
+    async def make_live(self, name: str, number: int) -> bool:
         """Serve a staged learned context, and retire the one that was live. No query ever finds none, or two.
+
+        Returns:
+            False, and it stays staged, when it came too late: the context has changed since, and what is live is of the
+            version that it stands at now.
 
         Raises:
             NotFound: no such context, or none of this number.
             InputError: it is retired; use `rollback`.
         """
-        await self._serve(name, number, {Status.STAGED})
+
+        async def operation(connection: AsyncConnection) -> bool:
+            head = await find_head(connection, self.tenant, name)
+            if await learned_rows.came_too_late(connection, head, number):
+                return False
+            await learned_rows.make_live(connection, head, number, {Status.STAGED})
+            return True
+
+        return await self._database.write(operation)
 
     async def rollback(self, name: str, number: int) -> None:
         """Serve a retired learned context again, and retire the one that was live.
@@ -134,12 +146,10 @@ class Store:
             NotFound: no such context, or none of this number.
             InputError: it was never live.
         """
-        await self._serve(name, number, {Status.RETIRED})
 
-    async def _serve(self, name: str, number: int, allowed: set[Status]) -> None:
         async def operation(connection: AsyncConnection) -> None:
             head = await find_head(connection, self.tenant, name)
-            await learned_rows.make_live(connection, head, number, allowed)
+            await learned_rows.make_live(connection, head, number, {Status.RETIRED})
 
         await self._database.write(operation)
 
