@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass
 
 from sleeptime.lab.worlds import TRAINING
-from sleeptime.lab.worlds.language import ANSWER, drill
+from sleeptime.lab.worlds.language import ANSWER
 from sleeptime.lab.worlds.world import MAX_VALUE
 
 
@@ -29,7 +29,7 @@ def draw_lookup(rng: random.Random) -> Lookup:
     has, have = family.verb
     owners = rng.sample(family.owners, rng.randint(2, 4))
     asks = {plural: "How many {i} does {o} {have}?"}
-    if rng.random() < 0.4:
+    if rng.random() < 0.3:
         values = {(owner, plural): rng.randint(1, MAX_VALUE) for owner in owners}
         given = "<|context|> " + " ".join(f"{owner} {has} {value} {plural}." for (owner, _), value in values.items())
     else:
@@ -37,9 +37,8 @@ def draw_lookup(rng: random.Random) -> Lookup:
         pairs = [(owner, attribute) for owner in owners for attribute in asks]
         lines, values = [], {}
         for owner, attribute in rng.sample(pairs, min(len(pairs), rng.randint(3, 8))):
-            equation = drill(rng)
-            values[owner, attribute] = int(equation.rpartition(" ")[2].rstrip("."))
-            lines.append(f"{owner} {attribute} = {equation}")
+            values[owner, attribute] = rng.randint(1, MAX_VALUE)
+            lines.append(f"{owner} {attribute} = {values[owner, attribute]}.")
         given = "<|notes|> " + " ".join(lines)
     asked = []
     for (owner, attribute), value in values.items():

@@ -99,7 +99,7 @@ class Tree:
                    tuple(self.groups))  # fmt: skip
 
 
-WITH_NOTES = ((0, 1, 2, 3, 4), (54, 12, 8, 20, 6))
+WITH_NOTES = ((0, 1, 2, 3, 4), (70, 8, 5, 12, 5))
 ALONE = ((0, 1, 2, 3, 4), (24, 10, 12, 45, 9))
 
 
@@ -142,7 +142,7 @@ class Rows:
         noted, known, wrong = self._notes(tree, root, world)
         while True:
             query = rng.choices(world.queries, [q.weight for q in world.queries])[0]
-            sees_notes = rng.random() < 0.5
+            sees_notes = rng.random() < 0.6
             levels, shares = WITH_NOTES if sees_notes else ALONE
             level = rng.choices(levels, shares)[0]
             if sees_notes and level < 4 and wrong & {query.step.name, *(s.name for s in world.steps(query))}:
@@ -156,20 +156,21 @@ class Rows:
             tree.grow(noted if sees_notes else root, asked + answer, weights, _group(level, sees_notes))
 
     def _notes(self, tree: Tree, root: int, world: World) -> tuple[int, frozenset[str], set[str]]:
-        """Grow a branch of notes: index of its last token, the names it holds, and the names it has wrong."""
-        rng = self.rng
-        if rng.random() < 0.6:
-            effort = rng.choices((1, 2, 3), (2, 2, 6))[0]
-            lines = language.notes(world, effort, rng)
-            tokens = self._encode(f"<|sleep{effort}|> {' '.join(lines)}")
+        """Grow a branch of given notes: index of its last token, the names it holds, and the names it has wrong.
+
+        In half of the rows a branch of notes to be written, which is trained, goes before it.
+        """
+        rng, effort = self.rng, self.rng.choices((1, 2, 3), (2, 2, 6))[0]
+        lines = language.notes(world, effort, rng)
+        if rng.random() < 0.5:
             end = [self.tokenizer.id("<|end|>")]
-            last = tree.grow(root, tokens, [0.0] + [1.0] * (len(tokens) - 1), Group.NOTES)
-            tree.grow(last, end, [0.0])
-            tree.targets[last], tree.weights[last] = end[0], 1.0
-            return last, _names(lines), set()
-        lines = language.notes(world, rng.choices((1, 2, 3), (2, 2, 6))[0], rng)
-        lines, wrong = self._disturbed(lines)
-        tokens = self._encode(f"<|notes|> {' '.join(lines)}")
+            tokens = self._encode(f"<|sleep{effort}|> {' '.join(lines)}") + end
+            tree.grow(root, tokens, [0.0] + [1.0] * (len(tokens) - 1), Group.NOTES)
+        wrong: set[str] = set()
+        if rng.random() < 0.5:
+            lines, wrong = self._disturbed(lines)
+        served = [language.brief(text) for text in lines] if rng.random() < 0.85 else lines
+        tokens = self._encode(f"<|notes|> {' '.join(served)}")
         return tree.grow(root, tokens, [0.0] * len(tokens)), _names(lines), wrong
 
     def _disturbed(self, lines: list[str]) -> tuple[list[str], set[str]]:

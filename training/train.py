@@ -59,7 +59,7 @@ def easy_shares(progress: float) -> tuple[float, float]:
         return 0.45, 0.15
     if progress < 0.3:
         return 0.12, 0.2
-    return (0.04, 0.25) if progress < 0.75 else (0.03, 0.05)
+    return (0.04, 0.2) if progress < 0.85 else (0.03, 0.05)
 
 
 def rate(progress: float, step: int) -> float:

@@ -17,7 +17,9 @@ def note_line(note: Note) -> str:
 
 
 def nano_line(note: Note) -> str:
-    """The note as nano writes notes itself: a sentence that ends with a full stop."""
+    """The note as nano reads it: a sentence that ends with a full stop; of a worked-out value, the value alone."""
+    if note.kind is NoteKind.DERIVED and note.subject and note.value:
+        return f"{note.subject} = {note.value}."
     text = " ".join(note.text.split())
     return text if text.endswith(".") else f"{text}."
 

@@ -29,3 +29,8 @@ def test_a_note_stays_on_one_line_but_free_text_keeps_its_lines() -> None:
 def test_a_nano_line_ends_with_one_full_stop() -> None:
     assert nano_line(Note(NoteKind.DERIVED, "All = 3 + 4 = 7.")) == "All = 3 + 4 = 7."
     assert nano_line(Note(NoteKind.DERIVED, "All = 3 + 4 = 7")) == "All = 3 + 4 = 7."
+
+
+def test_nano_reads_a_derived_value_without_its_working() -> None:
+    note = Note(NoteKind.DERIVED, "Tom apples = 24 * 3 = 72.", "Tom apples", "72", "24 * 3 = 72")
+    assert nano_line(note) == "Tom apples = 72."

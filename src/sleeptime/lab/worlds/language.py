@@ -35,6 +35,12 @@ def line(world: World, step: Step) -> str:
     return f"{step.name} = {_operation(world, step)} = {world.evaluate(step)}."
 
 
+def brief(text: str) -> str:
+    """A note line as it is served at wake, without its working: "Tom cost = 288."; a function stays whole."""
+    name, *_, value = text.split(" = ")
+    return f"{name} = {value}"
+
+
 def function_line(world: World, step: Step) -> str:
     """One function note: "Tom cost for n = 72 * n."."""
     return f"{step.name} = {_operation(world, step)}."
