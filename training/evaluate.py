@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import random
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -34,6 +35,8 @@ from sleeptime.wake.route import Route
 
 BUDGETS = tuple(Verbosity(level) for level in range(5))
 RESAMPLES = 10_000
+TOGETHER = 10
+"""Contexts played at once; their requests share batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +182,15 @@ async def evaluate(options: argparse.Namespace) -> dict[str, object]:
     for name, families in (("test", TRAINING), ("held_out_families", held_out)):
         rng = random.Random(f"evaluate:{options.seed}:{name}")
         worlds = list(islice(generate_worlds(Split(options.split), options.seed, families), options.contexts))
+        drawn = [_draw(world, options.queries, rng) for world in worlds]
         records: list[Record] = []
         slept: list[SleepResult] = []
-        for index, world in enumerate(worlds):
-            queries = _draw(world, options.queries, rng)
-            played, result = await play(model, index, world, queries)
-            records += played
-            slept.append(result)
-            if (index + 1) % 25 == 0:
-                print(f"{name}: {index + 1} of {len(worlds)} contexts", flush=True)
+        for start in range(0, len(worlds), TOGETHER):
+            chunk = range(start, min(start + TOGETHER, len(worlds)))
+            for played, result in await asyncio.gather(*(play(model, i, worlds[i], drawn[i]) for i in chunk)):
+                records += played
+                slept.append(result)
+            print(f"{name}: {chunk.stop} of {len(worlds)} contexts", file=sys.stderr, flush=True)
         found[name] = summary(records, slept, worlds, options.seed)
         if options.records:
             options.records.mkdir(parents=True, exist_ok=True)
