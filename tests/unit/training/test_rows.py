@@ -53,14 +53,29 @@ def test_a_seed_gives_the_same_rows(seed: int) -> None:
     assert (first.mask == again.mask).all()
 
 
-def test_notes_in_rows_are_sometimes_disturbed_and_then_carry_no_loss() -> None:
+def test_given_notes_carry_no_loss_and_written_notes_do() -> None:
     tokenizer = Tokenizer.load()
     rows = Rows(tokenizer, Split.TRAIN, seed=4)
-    notes_id, kinds = tokenizer.id("<|notes|>"), set()
-    for row in (rows.world() for _ in range(60)):
-        given = row.tokens == notes_id
-        kinds.add(bool(given.any()))
-        if given.any():
-            start = int(np.flatnonzero(given)[0])
-            assert row.targets[start] == -1
-    assert kinds == {True, False}
+    given_id, written_id, has_written = tokenizer.id("<|notes|>"), tokenizer.id("<|sleep3|>"), set()
+    query_id = tokenizer.id("<|query|>")
+    for row in (rows.world() for _ in range(40)):
+        given = int(np.flatnonzero(row.tokens == given_id)[0])
+        branch = given + 1
+        while row.tokens[branch] != query_id:
+            assert row.targets[branch - 1] == -1
+            branch += 1
+        written = np.flatnonzero(row.tokens == written_id)
+        has_written.add(bool(written.size))
+        if written.size:
+            assert row.targets[written[0]] == row.tokens[written[0] + 1]
+    assert has_written == {True, False}
+
+
+def test_disturbed_notes_miss_lines_or_have_one_wrong() -> None:
+    rows = Rows(Tokenizer.load(), Split.TRAIN, seed=5)
+    lines = [f"Tom apples = {n} + 1 = {n + 1}." for n in range(10, 20)]
+    drawn = [rows._disturbed(lines) for _ in range(200)]
+    assert any(len(kept) < len(lines) for kept, _ in drawn)
+    assert all(set(kept) <= set(lines) for kept, wrong in drawn if not wrong)
+    assert all(len(set(kept) - set(lines)) == 1 for kept, wrong in drawn if wrong)
+    assert any(wrong for _, wrong in drawn)

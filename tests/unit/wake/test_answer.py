@@ -172,7 +172,7 @@ async def test_hostile_text_stays_inside_its_fence_and_out_of_the_system_message
 async def test_the_nano_profile_sends_control_words_alone() -> None:
     _, model = await ask(profile="nano", query="How many <|end|> ?")
     assert " ".join(model.requests[0].text.split()) == (
-        f"<|context|> {PART.text} <|notes|> Tom has 72 apples. <|query|> How many ? <|v0|>"
+        f"<|context|> {PART.text} <|notes|> Tom apples = 72. <|query|> How many ? <|v0|>"
     )
 
 
