@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -146,7 +146,11 @@ class Database:
             async with self._engine.begin() as connection:
                 return await operation(connection)
         # One writer of this process at a time: waiting here is fair and free, waiting in SQLite is polling.
-        async with self._turn, self._engine.connect() as connection:
+        async with self._turn:
+            return await _to_its_end(self._write_immediately(operation))
+
+    async def _write_immediately(self, operation: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        async with self._engine.connect() as connection:
             await connection.execution_options(**{_IMMEDIATE: True})
             async with connection.begin():
                 return await operation(connection)
@@ -164,6 +168,22 @@ class Database:
             raise StoreError(f"the database {where} holds what we never wrote: {error}; restore a backup") from error
         except OverflowError as error:  # a count that no provider reports in earnest
             raise StoreError(f"a number is too large for the database: {error}") from error
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work` to its end, also when the caller is cancelled meanwhile.
+
+    The driver runs statements in a thread, which a cancelled await leaves alone: a BEGIN that it carries out after its
+    connection was given up would keep the database locked.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()  # seen, so that it is not reported as forgotten
+        raise
 
 
 def _is_race(error: DBAPIError) -> bool:
