@@ -21,10 +21,10 @@ from sleeptime.lab.worlds import TRAINING, Split, World, generate_worlds
 from sleeptime.settings import Settings
 
 CONTEXTS, QUERIES = 3, 5
-BUDGET = "v0"
-"""With notes: the answer alone."""
-BASELINE_BUDGET = "v3"
-"""Without notes: every step is worked out, which a right answer needs."""
+BUDGET = "v1"
+"""With notes: one step and the answer."""
+BASELINE_BUDGET = "v2"
+"""Without notes: the budget at which nano is about as often right (docs/decisions/012)."""
 RATES = (10.0, 2.0, 1.0)
 """What one test-time token costs in sleep-time tokens (arXiv:2504.13171, section 5.3, takes 10)."""
 

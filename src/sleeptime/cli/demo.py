@@ -19,8 +19,8 @@ def demo(
 ) -> None:
     """Run the main job offline on the embedded model nano: add, sleep, ask, with and without notes.
 
-    Each query is asked three times: with notes at v0 (the answer alone), without notes at v3 (every step worked out),
-    and without notes at v0.
+    Each query is asked three times: with notes at v1 (one step and the answer), without notes at v2, at which nano is
+    about as often right, and without notes at v1.
     """
     from sleeptime.cli.output import print_json, progress_bar
     from sleeptime.demo import run_demo
@@ -50,7 +50,7 @@ def _show_context(context: DemoContext) -> None:
     say(f"  slept: {len(context.notes)} notes, {context.sleep.output_tokens} output tokens, such as")
     for note in context.notes[:3]:
         say(f"    {note}")
-    columns = ("query", ">true", "route", "with sleep, v0", ">out", "without, v3", ">out", "without, v0", ">out")
+    columns = ("query", ">true", "route", *(cell for arm in _arms() for cell in (arm, ">out")))
     rows = [
         (
             query.query,
@@ -67,6 +67,13 @@ def _show_context(context: DemoContext) -> None:
     print_table(columns, rows)
 
 
+def _arms() -> tuple[str, str, str]:
+    """Headings of the three ways in which each query is asked."""
+    from sleeptime.demo import BASELINE_BUDGET, BUDGET
+
+    return f"with sleep, {BUDGET}", f"without, {BASELINE_BUDGET}", f"without, {BUDGET}"
+
+
 def _marked(served: Served) -> str:
     """The number that was answered, right or wrong."""
     from sleeptime.lab.scorers import final_number
@@ -80,17 +87,20 @@ def _show_totals(totals: Totals) -> None:
 
     num_queries = totals.num_queries
     arms = (
-        ("with sleep, v0", totals.accuracy_with, totals.output_tokens_with),
-        ("without, v3", totals.accuracy_without, totals.output_tokens_without),
-        ("without, v0", totals.accuracy_without_same_budget, totals.output_tokens_without_same_budget),
+        (totals.accuracy_with, totals.output_tokens_with),
+        (totals.accuracy_without, totals.output_tokens_without),
+        (totals.accuracy_without_same_budget, totals.output_tokens_without_same_budget),
     )
     print_table(
         ("arm", ">right", ">output tokens", ">per query"),
-        [(name, f"{share:.0%}", tokens, f"{tokens / num_queries:.1f}") for name, share, tokens in arms],
+        [
+            (name, f"{share:.0%}", tokens, f"{tokens / num_queries:.1f}")
+            for name, (share, tokens) in zip(_arms(), arms, strict=True)
+        ],
         title=f"test time, {num_queries} queries",
     )
     print_table(
-        (">t", ">with sleep, v0", ">without, v3", ">break-even queries"),
+        (">t", *(f">{arm}" for arm in _arms()[:2]), ">break-even queries"),
         [
             (f"{cost.t:g}", f"{cost.with_sleep:.1f}", f"{cost.without_sleep:.1f}", cost.break_even_queries or "never")
             for cost in totals.cost_per_query
