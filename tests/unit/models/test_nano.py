@@ -27,6 +27,7 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
 from sleeptime.core.errors import ForeignText, InputError
+from sleeptime.models import nano_queue
 from sleeptime.models.nano import NanoModel
 from sleeptime.nano.engine import Engine
 from sleeptime.nano.tokenizer import Tokenizer
@@ -176,7 +177,10 @@ async def test_a_tool_call_streams_whole(nano: NanoModel) -> None:
     assert stream.usage.output_tokens > 0
 
 
-async def test_parallel_requests_share_one_reading_of_their_prompt(nano: NanoModel) -> None:
+async def test_parallel_requests_share_one_reading_of_their_prompt(
+    nano: NanoModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nano_queue, "GATHER_S", 0.2)
     responses = await asyncio.gather(*(model_request(nano, user(ASKED_V1)) for _ in range(8)))
     assert len({text_of(response) for response in responses}) == 1
     fresh = [response.usage.input_tokens - response.usage.cache_read_tokens for response in responses]

@@ -7,10 +7,18 @@ from threading import active_count
 
 import pytest
 
+from sleeptime.models import nano_queue
 from sleeptime.models.nano_queue import NanoQueue
 from sleeptime.nano.engine import Completion, Engine, Request, TooLongError
 from sleeptime.nano.sampler import Sampling
 from tests.unit.nano.tiny import TINY, tiny_weights
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch waits long enough for company on a busy machine too: what comes together is decided here, not by luck."""
+    monkeypatch.setattr(nano_queue, "GATHER_S", 0.2)
+
 
 CONTEXT = [n % TINY.vocab for n in range(30)]
 
