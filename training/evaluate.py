@@ -22,7 +22,7 @@ import numpy as np
 
 from sleeptime.core.budget import Verbosity
 from sleeptime.core.context import Context, Part
-from sleeptime.lab.scorers import final_number
+from sleeptime.lab.answers import final_number
 from sleeptime.lab.worlds import FAMILIES, HELD_OUT, TRAINING, Query, Split, World, generate_worlds, language
 from sleeptime.models.budgets import budget_request
 from sleeptime.models.nano import NanoModel

@@ -16,7 +16,7 @@ from typing import Any
 from sleeptime.app import Sleeptime
 from sleeptime.core.price import break_even_queries, paper_cost
 from sleeptime.core.usage import Usage
-from sleeptime.lab.scorers import final_number
+from sleeptime.lab.answers import final_number
 from sleeptime.lab.worlds import TRAINING, Split, World, generate_worlds
 from sleeptime.settings import Settings
 

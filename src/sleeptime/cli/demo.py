@@ -76,7 +76,7 @@ def _arms() -> tuple[str, str, str]:
 
 def _marked(served: Served) -> str:
     """The number that was answered, right or wrong."""
-    from sleeptime.lab.scorers import final_number
+    from sleeptime.lab.answers import final_number
 
     number = final_number(served.answer)
     return "unscored" if number is None else f"{number} {'right' if served.correct else 'wrong'}"
