@@ -23,7 +23,7 @@ from sleeptime.prompts.line import nano_line, note_line
 PROFILES: Final = ("default", "nano")
 """Prompt profiles: ``default`` for any chat model, ``nano`` for the embedded model's control words."""
 
-PROMPT_NAMES: Final = ("answer", "notes", "rethink")
+PROMPT_NAMES: Final = ("answer", "guess", "notes", "rethink")
 
 _USER_BLOCKS: Final = ("stable", "asked")
 

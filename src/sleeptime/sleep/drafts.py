@@ -15,7 +15,7 @@ from pydantic_ai.tools import ToolDefinition
 from sleeptime.core.context import Context
 from sleeptime.core.errors import InputError
 from sleeptime.core.outcome import Outcome
-from sleeptime.core.tokens import TokenCounter
+from sleeptime.core.tokens import TokenCounter, approximate_tokens
 from sleeptime.prompts.load import Prompt, load_prompt
 from sleeptime.sleep.dialogue import Dialogue, request_digest
 from sleeptime.sleep.notes import NOTES_TOOLS, write_notes
@@ -75,7 +75,7 @@ async def make_drafts(
     async def make(index: int) -> Draft:
         nonlocal done
         async with gate:
-            draft = await _make_draft(model, context, settings, index, model_settings, count)
+            draft = await make_draft(model, context, settings, index, model_settings, count)
         done += 1
         if progress is not None:
             progress(done, settings.drafts)
@@ -99,14 +99,19 @@ def _prompt(settings: SleepSettings) -> Prompt:
     return load_prompt(settings.profile, _PROCEDURES[settings.strategy].prompt_name)
 
 
-async def _make_draft(
+async def make_draft(
     model: Model,
     context: Context,
     settings: SleepSettings,
     index: int,
-    model_settings: ModelSettings | None,
-    count: TokenCounter,
+    model_settings: ModelSettings | None = None,
+    count: TokenCounter = approximate_tokens,
 ) -> Draft:
+    """Make draft number ``index``; whatever goes wrong with it is its outcome.
+
+    Raises:
+        InputError: the model cannot take this context or these settings at all.
+    """
     procedure = _PROCEDURES[settings.strategy]
     dialogue = Dialogue(
         model,

@@ -57,6 +57,27 @@ async def sleep_on(
     drafts = await make_drafts(
         model, context, settings, model_settings=model_settings, progress=progress, count=count_tokens
     )
+    return combine_drafts(drafts, context, settings, model_name=model.model_name, live=live)
+
+
+def combine_drafts(
+    drafts: Sequence[Draft],
+    context: Context,
+    settings: SleepSettings,
+    *,
+    model_name: str,
+    live: LearnedContext | None = None,
+) -> SleepResult:
+    """Make one learned context of drafts that are there; calls no model.
+
+    Args:
+        drafts: of one strategy, at least one, in order.
+        context: what they studied.
+        settings: how they are combined.
+        model_name: who wrote them.
+        live: as for `sleep_on`.
+    """
+    digest = told_digest(settings)
     usage = sum((draft.usage for draft in drafts), Usage())
     written = [draft.notes for draft in drafts if draft.outcome is Outcome.WROTE]
     if not written:
@@ -72,7 +93,7 @@ async def sleep_on(
     if live is not None and live.context_version == context.version and _says(live.notes) == _says(combined.notes):
         reason = "; ".join(text for text in ("the notes are those in service", reason) if text)
         return SleepResult(Outcome.NOTHING_NEW, None, reason, len(written), usage, digest)
-    learned = LearnedContext(context.name, context.version, combined.notes, settings.strategy.value, model.model_name)
+    learned = LearnedContext(context.name, context.version, combined.notes, settings.strategy.value, model_name)
     return SleepResult(Outcome.WROTE, learned, reason, len(written), usage, digest)
 
 

@@ -1,0 +1,127 @@
+"""Player: serves a problem the way an arm says, through the same code as `sleeptime sleep` and `sleeptime ask`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pydantic_ai.direct import model_request
+from pydantic_ai.messages import ModelRequest, ModelRequestPart, SystemPromptPart, TextPart, UserPromptPart
+from pydantic_ai.models import Model
+from pydantic_ai.settings import ModelSettings, merge_model_settings
+
+from sleeptime.core.budget import parse_budget
+from sleeptime.core.context import Context, Part
+from sleeptime.core.errors import BadReply
+from sleeptime.core.note import LearnedContext
+from sleeptime.core.usage import Usage
+from sleeptime.lab.answers import grade
+from sleeptime.lab.arm import Arm, Damage
+from sleeptime.lab.damage import damaged
+from sleeptime.lab.problem import Problem
+from sleeptime.lab.records import Record, RecordBook
+from sleeptime.lab.sleeper import Sleeper
+from sleeptime.models.budgets import budget_request
+from sleeptime.prompts.load import load_prompt
+from sleeptime.sleep.settings import SleepSettings
+from sleeptime.wake.answer import Answer, answer
+
+PART = "context.txt"
+
+
+class Player:
+    """Answers problems.
+
+    Args:
+        model: answers and sleeps, metered and retried as the caller likes.
+        book: where drafts and answers are kept.
+        problems: all of them; damage takes notes from the contexts of others.
+        profile: prompt profile of the model.
+    """
+
+    def __init__(self, model: Model, book: RecordBook, problems: Sequence[Problem], profile: str) -> None:
+        self._model = model
+        self._book = book
+        self._sleeper = Sleeper(model, book)
+        self._profile = profile
+        texts = {problem.context_id: problem.context for problem in problems}
+        self._contexts = {name: Context(name, (Part(PART, text),) if text else ()) for name, text in texts.items()}
+        order = list(texts)
+        self._next = dict(zip(order, [*order[1:], order[0]], strict=True)) if order else {}
+
+    async def play(self, problem: Problem, arm: Arm, sample: int = 0) -> Record:
+        """Answer one problem, keep the record and return it.
+
+        Raises:
+            SleeptimeError: the model cannot do it, or a call failed for good.
+        """
+        context = self._contexts[problem.context_id]
+        query, guessing = (problem.query, Usage()) if not arm.is_guess else await self._guess(context)
+        budget = parse_budget(arm.budget)
+        plan = budget_request(self._model, budget)
+        if arm.temperature:
+            sampled = ModelSettings(temperature=arm.temperature, seed=arm.seed + sample)
+            plan = replace(plan, settings=merge_model_settings(plan.settings, sampled) or sampled)
+        try:
+            served = await answer(
+                plan.apply(self._model),
+                context,
+                await self._learned(context, arm),
+                query,
+                budget=budget,
+                plan=plan,
+                route=arm.route,
+                keep_raw=arm.keep_raw,
+                profile=self._profile,
+            )
+        except BadReply as error:
+            served = Answer(f"({error})", arm.route, arm.budget)
+            verdict = "unscored"
+        else:
+            verdict = str(grade(problem.source, served.text, problem.answer))
+        record = Record(
+            arm=arm.key,
+            problem=problem.id,
+            sample=sample,
+            context_id=problem.context_id,
+            reply=served.text if not arm.is_guess else f"{query}\n{served.text}",
+            verdict=verdict,
+            route=str(served.route),
+            usage=served.usage + guessing,
+            notes=len(served.notes_used),
+            latency_s=served.latency_s,
+            tags=problem.tags,
+        )
+        self._book.add_answer(record)
+        return record
+
+    async def _learned(self, context: Context, arm: Arm) -> LearnedContext | None:
+        if arm.sleep is None:
+            return None
+        learned = await self._sleep(context, arm.sleep)
+        return learned if arm.damage is None else await self._damaged(learned, context, arm.sleep, arm.damage)
+
+    async def _sleep(self, context: Context, settings: SleepSettings) -> LearnedContext | None:
+        return (await self._sleeper.sleep(context, replace(settings, profile=self._profile))).learned
+
+    async def _damaged(
+        self, learned: LearnedContext | None, context: Context, settings: SleepSettings, damage: Damage
+    ) -> LearnedContext | None:
+        other = self._contexts[self._next[context.name]]
+        return damaged(learned, damage, await self._sleep(other, settings) if other is not context else None)
+
+    async def _guess(self, context: Context) -> tuple[str, Usage]:
+        """The query that the model expects, and what guessing took.
+
+        Raises:
+            BadReply: it guessed nothing.
+        """
+        prompt = load_prompt(self._profile, "guess")
+        parts: list[ModelRequestPart] = [SystemPromptPart(system)] if (system := prompt.system()) else []
+        parts.append(UserPromptPart("\n\n".join(prompt.user(parts=context.parts))))
+        stop = ModelSettings(stop_sequences=["?"], max_tokens=60) if self._profile == "nano" else ModelSettings()
+        response = await model_request(self._model, [ModelRequest(parts)], model_settings=stop)
+        text = "".join(part.content for part in response.parts if isinstance(part, TextPart)).strip()
+        if not text:
+            raise BadReply(f"the model guessed no question about {context.name!r}")
+        return text if text.endswith("?") else f"{text}?", Usage.from_inclusive(response.usage)
