@@ -26,8 +26,17 @@ class Shape:
     eps: float = 1e-5
 
 
+COPY_MIX, COPY_GAIN = 0.4, 0.3
+"""Start of the mixing weights before attention, and of the output of heads that copy."""
+
+
 class Layer(nn.Module):
-    """One block; linear weights are (out, in) and have no bias."""
+    """One block; linear weights are (out, in) and have no bias.
+
+    Half of the heads start by copying what is alike: keys equal queries, and the output is the transposed values. With
+    the mixing, a number is then found by the owner that stands before it from the first steps on, which the usual start
+    learns late and suddenly (docs/lab-notebook.md).
+    """
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -35,7 +44,7 @@ class Layer(nn.Module):
         scale = width**-0.5
         self.attn_norm = nn.Parameter(torch.ones(width))
         self.ffn_norm = nn.Parameter(torch.ones(width))
-        self.attn_mix = nn.Parameter(torch.zeros(2, width))
+        self.attn_mix = nn.Parameter(torch.full((2, width), COPY_MIX))
         self.ffn_mix = nn.Parameter(torch.zeros(2, width))
         self.wq = nn.Parameter(torch.randn(width, width) * scale)
         self.wk = nn.Parameter(torch.randn(width, width) * scale)
@@ -44,6 +53,10 @@ class Layer(nn.Module):
         self.w1 = nn.Parameter(torch.randn(shape.ffn, width) * scale)
         self.w3 = nn.Parameter(torch.randn(shape.ffn, width) * scale)
         self.w2 = nn.Parameter(torch.zeros(width, shape.ffn))
+        copying = shape.heads // 2 * (width // shape.heads)
+        with torch.no_grad():
+            self.wk[:copying] = self.wq[:copying]
+            self.wo[:, :copying] = COPY_GAIN * self.wv[:copying].T
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, previous: Tensor, mask: Tensor) -> Tensor:
         """x (B, T, width); cos, sin (B, 1, T, head/2); previous (B, 2, T), index + 1 or 0; mask (B, 1, T, T)."""

@@ -54,12 +54,14 @@ def collate(rows: list[Row]) -> Batch:
 
 
 def easy_shares(progress: float) -> tuple[float, float]:
-    """Shares of drill rows and of look-up rows: most at first, little once the worlds are learnt from."""
-    if progress < 0.06:
-        return 0.45, 0.15
+    """Shares of drill rows and of look-up rows: look-ups first, then arithmetic, then worlds, which need both."""
+    if progress < 0.025:
+        return 0.2, 0.7
+    if progress < 0.09:
+        return 0.5, 0.15
     if progress < 0.3:
-        return 0.12, 0.2
-    return (0.04, 0.2) if progress < 0.85 else (0.03, 0.05)
+        return 0.12, 0.12
+    return (0.04, 0.1) if progress < 0.85 else (0.03, 0.04)
 
 
 def rate(progress: float, step: int) -> float:
