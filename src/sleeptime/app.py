@@ -223,7 +223,7 @@ class Sleeptime:
             ModelError: the model's call failed, after the retries that were safe.
         """
         from sleeptime.models.budgets import budget_request
-        from sleeptime.models.resolve import model_family
+        from sleeptime.models.resolve import model_family, prompt_profile
         from sleeptime.wake.answer import answer
 
         settings = self.settings
@@ -235,7 +235,6 @@ class Sleeptime:
         began_s = time.perf_counter()  # opening is paid by the first query alone, and says nothing about routes
         serving = await store.serving(name)
         calls, query_id, at = _Recorder(store), uuid4().hex, datetime.now(UTC)
-        family = model_family(model)
         found = await answer(
             plan.apply(self._metered(model, calls, Phase.WAKE, name, query_id=query_id)),
             serving.context,
@@ -246,8 +245,8 @@ class Sleeptime:
             route=asked_route,
             keep_raw=settings.keep_raw,
             notes_limit_tokens=settings.notes_limit_tokens,
-            profile=_profile(family),
-            cache_point=family == "anthropic",
+            profile=prompt_profile(model),
+            cache_point=model_family(model) == "anthropic",
         )
         answered = Query(
             context=name,
@@ -383,31 +382,22 @@ async def _kept(write: Callable[[], Awaitable[T]]) -> T:
 
 
 def _sleep_settings(model: Model, settings: Settings) -> SleepSettings:
-    from sleeptime.core.budget import Verbosity
-    from sleeptime.models.budgets import budget_request, sleep_effort
-    from sleeptime.models.resolve import model_family
+    from sleeptime.models.budgets import sleep_temperature
+    from sleeptime.models.resolve import prompt_profile
     from sleeptime.sleep.settings import Combine, SleepSettings, Strategy
 
-    # A model that thinks by itself refuses a temperature; what it does at verbosity 0 tells whether it takes one.
-    takes_temperature = "temperature" in budget_request(model, Verbosity(0)).settings
-    is_thinking = bool(sleep_effort(model, settings.effort))
     return SleepSettings(
         strategy=Strategy(settings.strategy),
         drafts=settings.drafts,
         combine=Combine(settings.combine),
         effort=settings.effort,
-        temperature=settings.temperature if takes_temperature and not is_thinking else None,
+        temperature=sleep_temperature(model, settings.effort, settings.temperature),
         seed=settings.seed,
         max_rethinks=settings.max_rethinks,
         max_note_tokens=settings.max_note_tokens,
         concurrency=settings.concurrency,
-        profile=_profile(model_family(model)),
+        profile=prompt_profile(model),
     )
-
-
-def _profile(family: str) -> str:
-    """The prompt profile of a model family."""
-    return "nano" if family == "nano" else "default"
 
 
 def _route(name: str | None) -> Route:

@@ -11,6 +11,7 @@
     │   ├── EmptyInput              a source holds nothing
     │   ├── Unreadable              a source cannot be opened or fetched
     │   └── ForeignText             the embedded model nano cannot read this text
+    ├── CapReached                  a cap on spend leaves no room for the next call
     ├── NotFound                    a named context, version or note does not exist
     ├── ModelError                  a model call failed
     │   ├── RateLimited             429; carries ``retry_after_s``
@@ -67,6 +68,10 @@ class Unreadable(InputError):
 
 class ForeignText(InputError):
     """The embedded model nano has no word for something in this text."""
+
+
+class CapReached(SleeptimeError):
+    """The next call could go over a cap on spend; what was paid for is kept."""
 
 
 class NotFound(SleeptimeError):

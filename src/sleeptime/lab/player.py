@@ -22,6 +22,7 @@ from sleeptime.lab.problem import Problem
 from sleeptime.lab.records import Record, RecordBook
 from sleeptime.lab.sleeper import Sleeper
 from sleeptime.models.budgets import budget_request
+from sleeptime.models.resolve import prompt_profile
 from sleeptime.prompts.load import load_prompt
 from sleeptime.sleep.settings import SleepSettings
 from sleeptime.wake.answer import Answer, answer
@@ -36,14 +37,13 @@ class Player:
         model: answers and sleeps, metered and retried as the caller likes.
         book: where drafts and answers are kept.
         problems: all of them; damage takes notes from the contexts of others.
-        profile: prompt profile of the model.
     """
 
-    def __init__(self, model: Model, book: RecordBook, problems: Sequence[Problem], profile: str) -> None:
+    def __init__(self, model: Model, book: RecordBook, problems: Sequence[Problem]) -> None:
         self._model = model
         self._book = book
         self._sleeper = Sleeper(model, book)
-        self._profile = profile
+        self._profile = prompt_profile(model)
         texts = {problem.context_id: problem.context for problem in problems}
         self._contexts = {name: Context(name, (Part(PART, text),) if text else ()) for name, text in texts.items()}
         order = list(texts)
@@ -102,7 +102,7 @@ class Player:
         return learned if arm.damage is None else await self._damaged(learned, context, arm.sleep, arm.damage)
 
     async def _sleep(self, context: Context, settings: SleepSettings) -> LearnedContext | None:
-        return (await self._sleeper.sleep(context, replace(settings, profile=self._profile))).learned
+        return (await self._sleeper.sleep(context, settings)).learned
 
     async def _damaged(
         self, learned: LearnedContext | None, context: Context, settings: SleepSettings, damage: Damage

@@ -13,11 +13,19 @@ from pydantic_ai.models import Model
 
 from sleeptime.core.context import Context
 from sleeptime.lab.arm import recipe_key
-from sleeptime.lab.records import RecordBook
+from sleeptime.lab.records import DraftKey, RecordBook
+from sleeptime.models.budgets import sleep_effort, sleep_temperature
+from sleeptime.models.resolve import prompt_profile
 from sleeptime.sleep.drafts import make_draft
 from sleeptime.sleep.outcome import Draft, SleepResult
 from sleeptime.sleep.settings import Combine, SleepSettings
 from sleeptime.sleep.sleep import combine_drafts
+
+
+def draft_keys(context: str, settings: SleepSettings) -> list[DraftKey]:
+    """Under which keys the drafts of a sleep are kept, whatever their number and however they are combined."""
+    alone = replace(settings, drafts=1, combine=Combine.MERGE, min_votes=1, grounded_only=False)
+    return [(context, recipe_key(alone), index) for index in range(settings.drafts)]
 
 
 class Sleeper:
@@ -31,7 +39,7 @@ class Sleeper:
     def __init__(self, model: Model, book: RecordBook) -> None:
         self._model = model
         self._book = book
-        self._locks: dict[tuple[str, str, int], asyncio.Lock] = {}
+        self._locks: dict[DraftKey, asyncio.Lock] = {}
         self._results: dict[tuple[str, str], SleepResult] = {}
 
     async def sleep(self, context: Context, settings: SleepSettings) -> SleepResult:
@@ -48,9 +56,11 @@ class Sleeper:
 
     async def _draft(self, context: Context, settings: SleepSettings, index: int) -> Draft:
         """Draft number `index` by a recipe, whatever number of drafts is wanted and however they are combined."""
-        alone = replace(settings, drafts=index + 1, combine=Combine.MERGE, min_votes=1, grounded_only=False)
-        key = context.name, recipe_key(replace(alone, drafts=1)), index
+        key = draft_keys(context.name, settings)[index]
         async with self._locks.setdefault(key, asyncio.Lock()):
             if key not in self._book.drafts:
-                self._book.add_draft(key, await make_draft(self._model, context, alone, index))
+                temperature = sleep_temperature(self._model, settings.effort, settings.temperature)
+                told = replace(settings, temperature=temperature, profile=prompt_profile(self._model))
+                effort = sleep_effort(self._model, settings.effort)
+                self._book.add_draft(key, await make_draft(self._model, context, told, index, effort))
         return self._book.drafts[key]

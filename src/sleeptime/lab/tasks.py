@@ -6,7 +6,7 @@ and shows them (`inspect view`). Its own model is not used: `--model none`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from inspect_ai import Task
@@ -45,13 +45,14 @@ def plays(problems: Sequence[Problem], arms: Sequence[Arm]) -> list[Play]:
     ]
 
 
-def lab_task(name: str, wanted: Sequence[Play], player: Player) -> Task:
+def lab_task(name: str, wanted: Sequence[Play], player: Player, on_record: Callable[[], None] | None = None) -> Task:
     """An Inspect task that plays what is wanted.
 
     Args:
         name: of the experiment.
         wanted: at least one.
         player: answers, and keeps records.
+        on_record: called when an answer is there.
     """
     by_id = {play.id: play for play in wanted}
     samples = [
@@ -66,19 +67,21 @@ def lab_task(name: str, wanted: Sequence[Play], player: Player) -> Task:
     ]
     return Task(
         dataset=MemoryDataset(samples, name=name),
-        solver=serve(by_id, player),
+        solver=serve(by_id, player, on_record),
         scorer=verdict(),
         name=name,
     )
 
 
 @solver
-def serve(wanted: dict[str, Play], player: Player) -> Solver:
+def serve(wanted: dict[str, Play], player: Player, on_record: Callable[[], None] | None = None) -> Solver:
     """Answers a sample through `Player`."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         play = wanted[str(state.sample_id)]
         record = await player.play(play.problem, play.arm, play.sample)
+        if on_record is not None:
+            on_record()
         usage = record.usage
         state.output = ModelOutput.from_content("sleeptime", record.reply)
         state.output.usage = ModelUsage(

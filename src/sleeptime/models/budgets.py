@@ -76,6 +76,13 @@ def sleep_effort(model: Model, level: EffortLevel) -> ModelSettings:
     return ModelSettings(thinking=level) if level in _efforts(model) else ModelSettings()
 
 
+def sleep_temperature(model: Model, level: EffortLevel, temperature: float | None) -> float | None:
+    """The temperature of drafts, or ``None`` for a model that refuses one because it thinks by itself."""
+    # What a model does at verbosity 0 tells whether it takes one.
+    takes_one = "temperature" in budget_request(model, Verbosity(0)).settings
+    return temperature if takes_one and not sleep_effort(model, level) else None
+
+
 def _efforts(model: Model) -> tuple[EffortLevel, ...]:
     """The reasoning efforts that the model tells apart."""
     profile = cast(dict[str, Any], model.profile)

@@ -72,6 +72,11 @@ def model_family(model: Model) -> str:
     return system if system in ("nano", "scripted", "openai-compatible", "anthropic") else "other"
 
 
+def prompt_profile(model: Model) -> str:
+    """The profile of the prompts that the model reads."""
+    return "nano" if model_family(model) == "nano" else "default"
+
+
 def _settings(timeout_s: float) -> ModelSettings:
     if timeout_s <= 0:
         raise InputError(f"a model's timeout must be above 0 seconds, got {timeout_s}")

@@ -13,7 +13,7 @@ from pydantic_ai.settings import ModelSettings, merge_model_settings
 from pydantic_ai.tools import ToolDefinition
 
 from sleeptime.core.context import Context
-from sleeptime.core.errors import InputError
+from sleeptime.core.errors import CapReached, InputError
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.tokens import TokenCounter, approximate_tokens
 from sleeptime.prompts.load import Prompt, load_prompt
@@ -111,6 +111,7 @@ async def make_draft(
 
     Raises:
         InputError: the model cannot take this context or these settings at all.
+        CapReached: a cap on spend leaves no room for the next call.
     """
     procedure = _PROCEDURES[settings.strategy]
     dialogue = Dialogue(
@@ -125,7 +126,7 @@ async def make_draft(
     )
     try:
         return await procedure.run(dialogue, context, settings, count)
-    except InputError:
+    except (InputError, CapReached):
         raise
     except Exception as error:  # the edge of a draft: whatever happened, the other drafts count
         log.info("draft %d of context %r failed", index, context.name, exc_info=True)
