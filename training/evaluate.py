@@ -23,6 +23,7 @@ import numpy as np
 from sleeptime.core.budget import Verbosity
 from sleeptime.core.context import Context, Part
 from sleeptime.lab.answers import final_number
+from sleeptime.lab.datasets.worlds import draw_queries
 from sleeptime.lab.worlds import FAMILIES, HELD_OUT, TRAINING, Query, Split, World, generate_worlds, language
 from sleeptime.models.budgets import budget_request
 from sleeptime.models.nano import NanoModel
@@ -182,7 +183,7 @@ async def evaluate(options: argparse.Namespace) -> dict[str, object]:
     for name, families in (("test", TRAINING), ("held_out_families", held_out)):
         rng = random.Random(f"evaluate:{options.seed}:{name}")
         worlds = list(islice(generate_worlds(Split(options.split), options.seed, families), options.contexts))
-        drawn = [_draw(world, options.queries, rng) for world in worlds]
+        drawn = [draw_queries(world.queries, options.queries, rng) for world in worlds]
         records: list[Record] = []
         slept: list[SleepResult] = []
         for start in range(0, len(worlds), TOGETHER):
@@ -197,11 +198,6 @@ async def evaluate(options: argparse.Namespace) -> dict[str, object]:
             lines = (json.dumps(asdict(record)) + "\n" for record in records)
             (options.records / f"{name}.jsonl").write_text("".join(lines))
     return found
-
-
-def _draw(world: World, count: int, rng: random.Random) -> list[Query]:
-    """Different queries, likely ones more often."""
-    return sorted(world.queries, key=lambda query: rng.random() ** (1 / query.weight), reverse=True)[:count]
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from sleeptime.app import Sleeptime
 from sleeptime.core.price import break_even_queries, paper_cost
 from sleeptime.core.usage import Usage
 from sleeptime.lab.answers import final_number
+from sleeptime.lab.datasets.worlds import draw_queries
 from sleeptime.lab.worlds import TRAINING, Split, World, generate_worlds
 from sleeptime.settings import Settings
 
@@ -160,9 +161,8 @@ async def _play(
     await sleeptime.add(name, str(source))
     step(f"sleeping on {name}")
     slept = await sleeptime.sleep(name)
-    likely_first = sorted(world.queries, key=lambda query: rng.random() ** (1 / query.weight), reverse=True)
     queries = []
-    for query in likely_first[:QUERIES]:
+    for query in draw_queries(world.queries, QUERIES, rng):
         expected = world.answer(query)
         served = []
         for budget, route in ((BUDGET, "auto"), (BASELINE_BUDGET, "full"), (BUDGET, "full")):

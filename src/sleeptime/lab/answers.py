@@ -1,7 +1,7 @@
 """Answers: the value that a reply gives, read from its text, and how it compares with the true answer.
 
 A reply without a value that can be read for sure has none (`None`): it is unscored, which is not wrong. Values are
-exact. A percent sign and a unit are words beside the number: ``20%`` is 20, as GSM8K writes it. Knows nothing of models.
+exact. A percent sign and a unit are words beside the number: ``20%`` is 20, as GSM8K writes it.
 """
 
 from __future__ import annotations
@@ -57,9 +57,8 @@ _PHRASE: Final = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_END: Final = re.compile(r"[.!?](?=[\s\"')*]|$)|\n")
-_GOES_ON: Final = re.compile(
-    r"\s?(?:[-+*/×÷^]|x(?=\s?\d)|\\(?:times|cdot|div|sqrt|pi))\s?[\d(\\]|\s?\\[A-Za-z]|[(:/]\d|\s(?:or|to|and)\s-?\d"
-)
+_GOES_ON: Final = re.compile(r"\s?(?:[-+*/×÷^]|x(?=\s?\d))\s?[\d(\\]|\s?\\[A-Za-z]|[(:/]\d|\s(?:or|to|and)\s-?\d")
+"""What follows a number that is only the beginning of an expression, a range or a choice."""
 _BOXED: Final = re.compile(r"\\(?:boxed|fbox)\s?\{")
 
 
@@ -187,9 +186,9 @@ def gsm_answer(reply: str) -> Value | None:
 def aime_answer(reply: str) -> Value | None:
     """The value of a reply to an AIME problem.
 
-    Read from the last ``\\boxed{}``, else the last "the answer is ...", else from a reply that is a number alone. Numbers
-    in the middle of a solution that was cut are no answer. A value that no AIME answer can have (1234, 1/2) is returned
-    as it stands: that reply is wrong, not unscored.
+    Read from the last ``\\boxed{}``, else the last "the answer is ...", else from a reply that is a number alone.
+    Numbers in the middle of a solution that was cut are no answer. A value that no AIME answer can have (1234, 1/2) is
+    returned as it stands: that reply is wrong, not unscored.
 
     >>> aime_answer(r"so $m + n = \\boxed{\\textbf{073}}$.")
     73
