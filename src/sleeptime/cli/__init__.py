@@ -14,6 +14,7 @@ from sleeptime.cli.add import add
 from sleeptime.cli.ask import ask
 from sleeptime.cli.demo import demo
 from sleeptime.cli.doctor import doctor
+from sleeptime.cli.lab import lab_app
 from sleeptime.cli.ledger import ledger
 from sleeptime.cli.notes import notes
 from sleeptime.cli.output import discard_stdout, fail
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 for command in (demo, add, sleep, ask, notes, ledger, doctor):
     app.command()(command)
+app.add_typer(lab_app)
 
 
 def _print_version(is_asked: bool) -> None:

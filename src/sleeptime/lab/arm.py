@@ -59,7 +59,8 @@ class Arm:
         samples: answers per query, each with a seed of its own.
         seed: of the first answer; sample i has ``seed + i``.
         damage: harm done to c', None for none.
-        is_guess: the query is hidden: the model guesses one and answers it (context-only, arXiv:2504.13171, section 5.4).
+        is_guess: the query is hidden; the model guesses one and answers it (context-only, arXiv:2504.13171, section
+            5.4).
     """
 
     budget: str = "v0"

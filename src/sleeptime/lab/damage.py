@@ -48,5 +48,4 @@ def _with_error(note: Note, rng: random.Random) -> Note:
     true = int(found.group())
     slips = {abs(true + step) for step in (-10, -1, 1, 10)} | {int(str(true)[::-1])}
     wrong = str(rng.choice(sorted(slips - {true, 0})))
-    spoilt = {name: _NUMBER.sub(wrong, getattr(note, name)) for name in ("text", "value") if getattr(note, name)}
-    return replace(note, **spoilt)
+    return replace(note, text=_NUMBER.sub(wrong, note.text), value=_NUMBER.sub(wrong, note.value))

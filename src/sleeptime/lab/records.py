@@ -1,7 +1,7 @@
-"""Records: what an experiment keeps of every answer and of every draft, enough to score and count again without a model.
+"""Records: what is kept of every answer and of every draft, enough to score and count again without a model.
 
-A `RecordBook` is a folder of JSON lines. A line is written as soon as its answer is there, so a run that is stopped goes on
-where it was. `pack` writes them sorted and compressed, the same bytes for the same records.
+A `RecordBook` is a folder of JSON lines. A line is written as soon as its answer is there, so a run that is stopped
+goes on where it was. `pack` writes them sorted and compressed, the same bytes for the same records.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Run: plays what an experiment still misses, through Inspect, within a cap; stopped half-way, it goes on where it was."""
+"""Run: plays what an experiment still misses, through Inspect, within a cap; stopped, it goes on where it was."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,7 +127,8 @@ class Laboratory:
         if not wanted:
             return
         capped = None if self.cap_usd is None else CappedModel(self.model, self._known_price(), self.cap_usd)
-        player = Player(RetryModel(capped or self.model), self.book, self.problems)
+        retrying = RetryModel(capped or self.model, rng=random.Random())
+        player = Player(retrying, self.book, self.problems)
         async with self.model:
             try:
                 await self._play(experiment.name, wanted, player, progress)

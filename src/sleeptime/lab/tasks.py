@@ -1,7 +1,7 @@
 """Inspect tasks: problems by arms as samples, our wake as the solver, our grades as the scorer.
 
-The models are ours, so that sleep, notes and usage by phase are those of the product; Inspect runs the samples, logs them
-and shows them (`inspect view`). Its own model is not used: `--model none`.
+The models are ours, so that sleep, notes and usage by phase are those of the product; Inspect runs the samples, logs
+them and shows them (`inspect view`). Its own model is not used: `--model none`.
 """
 
 from __future__ import annotations

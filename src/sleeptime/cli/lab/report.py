@@ -1,0 +1,47 @@
+"""`sleeptime lab report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sleeptime.cli.options import Json
+
+Output = Annotated[
+    Path, typer.Option("--output", metavar="FOLDER", help="Folder of the results: page, figures, JSON and records.")
+]
+DEFAULT_OUTPUT = Path("lab-results")
+
+
+def report(output: Output = DEFAULT_OUTPUT, as_json: Json = False) -> None:
+    """Make figures, tables and page again from records; calls no model.
+
+    An experiment whose records are not complete is left out, and named on stderr.
+    """
+    from sleeptime.cli.lab.show import claim_dicts, show_claims
+    from sleeptime.cli.output import hint, print_json, progress_bar, say
+    from sleeptime.core.errors import InputError
+    from sleeptime.lab.experiments import NAMES
+    from sleeptime.lab.report import PAGE
+    from sleeptime.lab.workspace import Workspace
+
+    workspace = Workspace.reopen(output)
+    made, left_out = {}, {}
+    with progress_bar("analysing") as bar:
+        for number, name in enumerate(NAMES):
+            bar.update(number, len(NAMES), label=name)
+            try:
+                made[name] = workspace.report(name)
+            except InputError as error:
+                left_out[name] = str(error)
+    for name, why in left_out.items():
+        hint(f"{name} is left out: {why}")
+    if not made:
+        raise InputError(f"the records in {output} are complete for no experiment; run `sleeptime lab run` first")
+    if as_json:
+        print_json({"page": str(output / PAGE), "left_out": left_out, "experiments": claim_dicts(made)})
+    else:
+        show_claims(made)
+        say(f"written: {output / PAGE}")

@@ -1,0 +1,124 @@
+"""`sleeptime lab run`."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sleeptime.cli.lab.report import DEFAULT_OUTPUT, Output
+from sleeptime.cli.options import Json, Model
+
+if TYPE_CHECKING:
+    from sleeptime.lab.experiments.experiment import Experiment, Findings
+    from sleeptime.lab.run import Estimate, Laboratory
+    from sleeptime.lab.workspace import Workspace
+
+CAP_OVER_ESTIMATE = 2.0
+"""The cap of a paid run that names none, in estimates."""
+
+
+def run(
+    names: Annotated[
+        list[str], typer.Argument(metavar="EXPERIMENT...", help="Names from `sleeptime lab list`, or all.")
+    ],
+    model: Model = None,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Problems from `sleeptime lab build`; generated worlds by default."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=2, help="Contexts at most [150 worlds, or all of a file].")
+    ] = None,
+    queries: Annotated[int, typer.Option(min=1, help="Queries of each generated world.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of worlds, draws and resamples.")] = 0,
+    output: Output = DEFAULT_OUTPUT,
+    quick: Annotated[bool, typer.Option("--quick", help="Few contexts and samples: a rehearsal.")] = False,
+    max_usd: Annotated[
+        float | None, typer.Option(metavar="USD", min=0, help="Hard cap on what this run spends [twice the estimate].")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Answers under way at once on a provider's model.")] = 8,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a run that costs money.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Put records that are there aside and start anew.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run experiments, and write figures, tables and a page.
+
+    A run that was stopped goes on where it was: the same command plays what is missing. A run that costs money shows an
+    estimate and asks; its cap holds whatever the estimate said.
+    """
+    from sleeptime.cli.lab.show import claim_dicts, show_claims
+    from sleeptime.cli.output import print_json, say
+    from sleeptime.core.errors import InputError
+    from sleeptime.lab.datasets.selection import choose_problems
+    from sleeptime.lab.experiments import NAMES, load_experiment
+    from sleeptime.lab.manifest import command
+    from sleeptime.lab.report import PAGE
+    from sleeptime.lab.run import Laboratory
+    from sleeptime.lab.workspace import Workspace
+    from sleeptime.models.resolve import resolve_model
+    from sleeptime.settings import load_settings
+
+    lacking = [name for name in ("inspect_ai", "matplotlib") if importlib.util.find_spec(name) is None]
+    if lacking:
+        raise InputError(f"the lab needs {' and '.join(lacking)}: pip install 'sleeptime[lab]'")
+    experiments = [load_experiment(name) for name in (NAMES if "all" in names else dict.fromkeys(names))]
+    settings = load_settings(model=model)
+    resolved = resolve_model(settings.model, timeout_s=settings.model_timeout_s)
+    problems = choose_problems(dataset, limit, queries=queries, seed=seed, is_quick=quick)
+    space = Workspace.begin(
+        output, resolved, settings.model, problems, seed=seed, is_quick=quick, is_fresh=fresh, command=command()
+    )
+    laboratory = Laboratory(resolved, space.problems, space.book, output / "logs", concurrency)
+    estimate = laboratory.estimate(experiments, is_quick=quick)
+    laboratory = replace(laboratory, cap_usd=_agreed_cap(estimate, max_usd, is_agreed=yes))
+    found = {experiment.name: _run(experiment, laboratory, space, is_quick=quick) for experiment in experiments}
+    space.book.pack()
+    if as_json:
+        print_json({"page": str(output / PAGE), "experiments": claim_dicts(found)})
+    else:
+        show_claims(found)
+        say(f"written: {output / PAGE}")
+
+
+def _agreed_cap(estimate: Estimate, max_usd: float | None, *, is_agreed: bool) -> float | None:
+    """The cap of a run that costs money, when the user agrees to it; None for a run that costs nothing.
+
+    Raises:
+        InputError: there is nobody to ask, or the price is unknown and no one said that this is fine.
+        Abort: the user does not agree.
+    """
+    from sleeptime.cli.output import hint, usd
+    from sleeptime.core.errors import InputError
+
+    if estimate.cost_usd == 0 and max_usd is None:
+        return None
+    cap = max_usd if max_usd is not None or estimate.cost_usd is None else CAP_OVER_ESTIMATE * estimate.cost_usd
+    tokens = estimate.usage
+    hint(
+        f"{estimate.answers:,} answers and {estimate.drafts:,} drafts: about {tokens.input_tokens:,} input and "
+        f"{tokens.output_tokens:,} output tokens, {usd(estimate.cost_usd)}; "
+        + (f"cap {usd(cap)}" if cap is not None else "no cap, because the price is unknown")
+    )
+    if not is_agreed:
+        if not sys.stdin.isatty():
+            raise InputError("this run costs money, and there is no terminal to ask on; add --yes to agree")
+        typer.confirm("Go on?", abort=True, err=True)
+    return cap
+
+
+def _run(experiment: Experiment, laboratory: Laboratory, space: Workspace, *, is_quick: bool) -> Findings:
+    from sleeptime.cli.output import progress_bar
+
+    with progress_bar(experiment.name) as bar:
+        try:
+            asyncio.run(laboratory.run(experiment, is_quick=is_quick, progress=bar.update))
+        finally:
+            space.book.close()
+        bar.update(0, None, label=f"{experiment.name}: analysis")
+        return space.report(experiment.name)

@@ -1,0 +1,47 @@
+"""The experiments as Inspect finds them: `inspect eval sleeptime/pareto --model none -T output=lab-results`.
+
+Answers go into the same records as those of `sleeptime lab run`, which are not played again; `sleeptime lab report` then
+makes figures and page of them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from inspect_ai import Task, task
+
+from sleeptime.lab.datasets.selection import choose_problems
+from sleeptime.lab.experiments import NAMES, load_experiment
+from sleeptime.lab.player import Player
+from sleeptime.lab.tasks import lab_task, plays
+from sleeptime.lab.workspace import Workspace
+from sleeptime.models.resolve import resolve_model
+from sleeptime.models.retry import RetryModel
+
+
+def _registered(name: str) -> Callable[..., Task]:
+    @task(name=name)
+    def experiment(
+        model: str = "nano",
+        dataset: str | None = None,
+        limit: int | None = None,
+        seed: int = 0,
+        output: str = "lab-results",
+        quick: bool = False,
+    ) -> Task:
+        """One experiment; `-T` gives the same options as those of `sleeptime lab run`."""
+        resolved = resolve_model(model)
+        problems = choose_problems(None if dataset is None else Path(dataset), limit, seed=seed, is_quick=quick)
+        space = Workspace.begin(
+            Path(output), resolved, model, problems, seed=seed, is_quick=quick, command=f"inspect eval sleeptime/{name}"
+        )
+        player = Player(RetryModel(resolved, rng=random.Random()), space.book, space.problems)
+        return lab_task(name, plays(space.problems, load_experiment(name).arms(is_quick=quick)), player)
+
+    return experiment
+
+
+TASKS = {name: _registered(name) for name in NAMES}
+"""Made on import, which registers them."""
