@@ -1,12 +1,12 @@
 # One front door for each job; every target sets up what it needs. `make help` lists them.
 # PYTHON=... chooses the interpreter (3.11 or newer); SEED=... the demo's worlds, MINUTES=... how
-# long `make weights` trains.
+# long `make weights` trains; QUICK=1 makes `make lab` a rehearsal of a few minutes.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 0
-MINUTES ?= 150
+MINUTES ?= 100
 TESTS ?= tests
 
 # A stamp is named after the content of its lock, so a set-up that is up to date costs nothing.
@@ -16,7 +16,7 @@ DEV := $(VENV)/dev-$(call digest,requirements/dev.txt).stamp
 TORCH := .venv-training/torch-2.13.0.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench docs weights lock clean
+.PHONY: help setup demo test check format bench lab docs weights lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ format: $(DEV) ## rewrite the code in the project's format
 
 bench: $(DEV) ## measure the speeds that README shows
 	@$(BIN)/python -m bench
+
+lab: $(DEV) ## run every experiment on the embedded model and write docs/results (QUICK=1: a rehearsal, in lab-quick)
+	@$(BIN)/sleeptime lab run all $(if $(QUICK),--quick --output lab-quick,--output docs/results)
 
 docs: $(DEV) ## check that links in the docs lead somewhere and that their code runs
 	@$(BIN)/python -m pytest -q tests/acceptance/test_docs.py

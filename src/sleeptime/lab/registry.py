@@ -1,7 +1,7 @@
 """The experiments as Inspect finds them: `inspect eval sleeptime/pareto --model none -T output=lab-results`.
 
-Answers go into the same records as those of `sleeptime lab run`, which are not played again; `sleeptime lab report` then
-makes figures and page of them.
+Answers go into the same records as those of `sleeptime lab run`, which are not played again; `sleeptime lab report`
+then makes figures and page of them.
 """
 
 from __future__ import annotations
