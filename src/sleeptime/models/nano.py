@@ -141,6 +141,11 @@ class NanoModel(Model[None]):
             raise InputError(f"nano cannot take this request: {error}") from error
         yield _NanoStream(parameters, prepared=prepared, steps=steps, tokenizer=runtime.tokenizer)
 
+    async def loaded(self) -> tuple[Engine, Tokenizer]:
+        """What decodes and what reads the words, for work beyond completions."""
+        runtime = await self._runtime()
+        return runtime.engine, runtime.tokenizer
+
     async def _runtime(self) -> _Runtime:
         return self._own if self._own is not None else await asyncio.to_thread(_released)
 
