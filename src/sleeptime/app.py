@@ -224,6 +224,7 @@ class Sleeptime:
         """
         from sleeptime.models.budgets import budget_request
         from sleeptime.models.resolve import model_family, prompt_profile
+        from sleeptime.models.room import notes_room
         from sleeptime.wake.answer import answer
 
         settings = self.settings
@@ -235,6 +236,7 @@ class Sleeptime:
         began_s = time.perf_counter()  # opening is paid by the first query alone, and says nothing about routes
         serving = await store.serving(name)
         calls, query_id, at = _Recorder(store), uuid4().hex, datetime.now(UTC)
+        room = await notes_room(model, serving.context, query, settings.notes_limit_tokens)
         found = await answer(
             plan.apply(self._metered(model, calls, Phase.WAKE, name, query_id=query_id)),
             serving.context,
@@ -244,8 +246,9 @@ class Sleeptime:
             plan=plan,
             route=asked_route,
             keep_raw=settings.keep_raw,
-            notes_limit_tokens=settings.notes_limit_tokens,
+            notes_limit_tokens=room.limit_tokens,
             profile=prompt_profile(model),
+            count_tokens=room.count,
             cache_point=model_family(model) == "anthropic",
         )
         answered = Query(

@@ -12,20 +12,23 @@ from pydantic_ai.settings import ModelSettings, merge_model_settings
 
 from sleeptime.core.budget import parse_budget
 from sleeptime.core.context import Context, Part
-from sleeptime.core.errors import BadReply
+from sleeptime.core.errors import BadReply, InputError
 from sleeptime.core.note import LearnedContext
 from sleeptime.core.usage import Usage
 from sleeptime.lab.answers import grade
-from sleeptime.lab.arm import Arm, Damage
+from sleeptime.lab.arm import Arm, Damage, Harm
 from sleeptime.lab.damage import damaged
 from sleeptime.lab.problem import Problem
 from sleeptime.lab.records import Record, RecordBook
 from sleeptime.lab.sleeper import Sleeper
 from sleeptime.models.budgets import budget_request
 from sleeptime.models.resolve import prompt_profile
+from sleeptime.models.room import notes_room
 from sleeptime.prompts.load import load_prompt
 from sleeptime.sleep.settings import SleepSettings
-from sleeptime.wake.answer import Answer, answer
+from sleeptime.wake.answer import NOTES_LIMIT_TOKENS, Answer, answer
+from sleeptime.wake.route import Route
+from sleeptime.wake.select import select_notes, servable_notes
 
 PART = "context.txt"
 
@@ -58,23 +61,31 @@ class Player:
         if (kept := self._book.answers.get((arm.key, problem.id, sample))) is not None:
             return kept
         context = self._contexts[problem.context_id]
-        query, guessing = (problem.query, Usage()) if not arm.is_guess else await self._guess(context)
+        query, guessing = problem.query, Usage()
         budget = parse_budget(arm.budget)
         plan = budget_request(self._model, budget)
         if arm.temperature:
             sampled = ModelSettings(temperature=arm.temperature, seed=arm.seed + sample)
             plan = replace(plan, settings=merge_model_settings(plan.settings, sampled) or sampled)
         try:
+            if arm.is_guess:
+                query, guessing = await self._guess(context, plan.settings)
+            learned = await self._learned(context, arm)
+            room = await notes_room(self._model, context, query, NOTES_LIMIT_TOKENS)
+            # An arm that serves notes serves the context alone where there are none, so that it answers every query.
+            has_notes = bool(select_notes(servable_notes(learned, context), query, room.limit_tokens, room.count))
             served = await answer(
                 plan.apply(self._model),
                 context,
-                await self._learned(context, arm),
+                learned,
                 query,
                 budget=budget,
                 plan=plan,
-                route=arm.route,
+                route=arm.route if has_notes or arm.route is not Route.NOTES else Route.FULL,
                 keep_raw=arm.keep_raw,
+                notes_limit_tokens=room.limit_tokens,
                 profile=self._profile,
+                count_tokens=room.count,
             )
         except BadReply as error:
             served = Answer(f"({error})", arm.route, arm.budget)
@@ -110,10 +121,12 @@ class Player:
         self, learned: LearnedContext | None, context: Context, settings: SleepSettings, damage: Damage
     ) -> LearnedContext | None:
         other = self._contexts[self._next[context.name]]
+        if other is context and damage.harm in (Harm.OTHER, Harm.DISTRACTORS):
+            raise InputError("notes of another context need one: give problems of at least 2 contexts")
         return damaged(learned, damage, await self._sleep(other, settings) if other is not context else None)
 
-    async def _guess(self, context: Context) -> tuple[str, Usage]:
-        """The query that the model expects, and what guessing took.
+    async def _guess(self, context: Context, settings: ModelSettings) -> tuple[str, Usage]:
+        """The query that the model expects, and what guessing took; `settings` are those of the answer.
 
         Raises:
             BadReply: it guessed nothing.
@@ -122,7 +135,8 @@ class Player:
         parts: list[ModelRequestPart] = [SystemPromptPart(system)] if (system := prompt.system()) else []
         parts.append(UserPromptPart("\n\n".join(prompt.user(parts=context.parts))))
         stop = ModelSettings(stop_sequences=["?"], max_tokens=60) if self._profile == "nano" else ModelSettings()
-        response = await model_request(self._model, [ModelRequest(parts)], model_settings=stop)
+        told = merge_model_settings(settings, stop)
+        response = await model_request(self._model, [ModelRequest(parts)], model_settings=told)
         text = "".join(part.content for part in response.parts if isinstance(part, TextPart)).strip()
         if not text:
             raise BadReply(f"the model guessed no question about {context.name!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -36,26 +36,34 @@ def problem(number: int, context_id: str) -> Problem:
 PROBLEMS = [problem(1, "a"), problem(2, "b"), problem(3, "a"), problem(4, "c")]
 
 
-async def test_queries_of_one_context_are_scored_together(tmp_path: Path) -> None:
-    scorer, book, seen = CountingScorer(), RecordBook(tmp_path), list[tuple[int, int]]()
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[RecordBook]:
+    opened = RecordBook(tmp_path)
+    yield opened
+    opened.close()
+
+
+async def test_queries_of_one_context_are_scored_together(book: RecordBook) -> None:
+    scorer, seen = CountingScorer(), list[tuple[int, int]]()
     await score_problems(scorer, PROBLEMS, book, lambda done, total: seen.append((done, total)))
     assert scorer.asked == [("a", ("?", "???")), ("b", ("??",)), ("c", ("????",))]
     assert book.scores["p3"] == {"logprob": -3.0, "tokens": 2}
     assert seen == [(2, 4), (3, 4), (4, 4)]
 
 
-async def test_a_stopped_measurement_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_a_stopped_measurement_goes_on_where_it_was(book: RecordBook) -> None:
     with pytest.raises(ProviderDown):
-        await score_problems(CountingScorer(fails_at=1), PROBLEMS, RecordBook(tmp_path))
-    again = CountingScorer()
-    book = RecordBook(tmp_path)
-    await score_problems(again, PROBLEMS, book)
+        await score_problems(CountingScorer(fails_at=1), PROBLEMS, book)
+    book.close()
+    again, opened = CountingScorer(), RecordBook(book.folder)
+    await score_problems(again, PROBLEMS, opened)
+    opened.close()
     assert again.asked == [("b", ("??",)), ("c", ("????",))]
-    assert set(book.scores) == {"p1", "p2", "p3", "p4"}
+    assert set(opened.scores) == {"p1", "p2", "p3", "p4"}
 
 
-async def test_nothing_is_asked_when_all_is_there(tmp_path: Path) -> None:
-    book, scorer = RecordBook(tmp_path), CountingScorer()
+async def test_nothing_is_asked_when_all_is_there(book: RecordBook) -> None:
+    scorer = CountingScorer()
     for each in PROBLEMS:
         book.add_score(each.id, logprob=-1.0, tokens=1)
     await score_problems(scorer, PROBLEMS, book)
