@@ -61,7 +61,7 @@ class Player:
         if (kept := self._book.answers.get((arm.key, problem.id, sample))) is not None:
             return kept
         context = self._contexts[problem.context_id]
-        query, guessing = problem.query, Usage()
+        query, guessing = "" if arm.is_guess else problem.query, Usage()
         budget = parse_budget(arm.budget)
         plan = budget_request(self._model, budget)
         if arm.temperature:
@@ -137,7 +137,7 @@ class Player:
         stop = ModelSettings(stop_sequences=["?"], max_tokens=60) if self._profile == "nano" else ModelSettings()
         told = merge_model_settings(settings, stop)
         response = await model_request(self._model, [ModelRequest(parts)], model_settings=told)
-        text = "".join(part.content for part in response.parts if isinstance(part, TextPart)).strip()
+        text = " ".join("".join(part.content for part in response.parts if isinstance(part, TextPart)).split())
         if not text:
             raise BadReply(f"the model guessed no question about {context.name!r}")
         return text if text.endswith("?") else f"{text}?", Usage.from_inclusive(response.usage)

@@ -41,10 +41,11 @@ def book(tmp_path: Path) -> Iterator[RecordBook]:
 async def test_a_guess_that_says_nothing_is_unscored(book: RecordBook) -> None:
     record = await Player(ScriptedModel([""]), book, [SHOP]).play(SHOP, Arm("v0", is_guess=True))
     assert record.verdict == "unscored"
+    assert SHOP.query not in record.reply
 
 
 async def test_a_guess_is_kept_with_its_answer_and_what_both_took(book: RecordBook) -> None:
-    model = ScriptedModel(["How many boxes", "The answer is 72."])
+    model = ScriptedModel(["How many\n boxes", "The answer is 72."])
     record = await Player(model, book, [SHOP]).play(SHOP, Arm("v0", is_guess=True))
     assert record.reply == "How many boxes?\nThe answer is 72."
     assert record.verdict == "right"

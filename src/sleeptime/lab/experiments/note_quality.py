@@ -1,0 +1,124 @@
+"""Note quality: what c' holds by recipe, judged by the queries that are asked; made of kept drafts, without a model.
+
+A query of a generated world names the quantity it asks for (the tag ``quantity``), so a note about it is right when its
+value is the answer, or when its function gives the answer for the query's own number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from sleeptime.core.context import Context, Part
+from sleeptime.core.errors import InputError
+from sleeptime.core.note import LearnedContext, Note, NoteKind, Verdict
+from sleeptime.lab.experiments.experiment import Study
+from sleeptime.lab.player import PART
+from sleeptime.lab.problem import Problem
+from sleeptime.lab.sleeper import draft_keys
+from sleeptime.lab.statistics import Bootstrap, Estimate
+from sleeptime.sleep.arithmetic import numbers_in, read_expression, read_number
+from sleeptime.sleep.settings import SleepSettings
+from sleeptime.sleep.sleep import combine_drafts
+
+QUANTITY: Final = "quantity"
+"""The tag of a problem that names what it asks for."""
+
+_UNKNOWN: Final = re.compile(r"\bn\b")
+
+
+@dataclass(frozen=True, slots=True)
+class NoteQuality:
+    """Notes of all contexts by one recipe.
+
+    Args:
+        sizes: notes of each context's c'; 0 where sleep wrote none.
+        notes: mean notes of a c'.
+        verified: share of the notes that are verified; None without notes.
+        right: share of the notes on an asked quantity that are right; None where no query names its quantity.
+        covered: share of the queries that have a right note.
+        disputed: share of the queries that have a right note and a wrong one.
+        drafted_tokens: mean output tokens of one sleep.
+    """
+
+    sizes: Mapping[str, int]
+    notes: Estimate
+    verified: Estimate | None
+    right: Estimate | None
+    covered: Estimate | None
+    disputed: Estimate | None
+    drafted_tokens: Estimate
+
+
+def quality_of(study: Study, settings: SleepSettings, bootstrap: Bootstrap) -> NoteQuality:
+    """The quality of the notes by a recipe.
+
+    Raises:
+        InputError: drafts are missing; the message says of how many contexts.
+    """
+    by_context: dict[str, list[Problem]] = {}
+    for problem in study.problems:
+        by_context.setdefault(problem.context_id, []).append(problem)
+    names = list(by_context)
+    _check(study, settings, names)
+    learned = {name: _learned(study, settings, by_context[name][0]) for name in names}
+    size = [float(len(notes)) for notes in learned.values()]
+    verified = [float(sum(note.verdict is Verdict.VERIFIED for note in notes)) for notes in learned.values()]
+    drafted = [
+        float(sum(study.book.drafts[key].usage.output_tokens for key in draft_keys(name, settings))) for name in names
+    ]
+    judged = [problem for problem in study.problems if QUANTITY in problem.tags]
+    verdicts = [_verdicts(problem, learned[problem.context_id]) for problem in judged]
+    contexts = [problem.context_id for problem in judged]
+    return NoteQuality(
+        {name: len(notes) for name, notes in learned.items()},
+        bootstrap.mean(size, names),
+        bootstrap.ratio(verified, size, names) if sum(size) else None,
+        bootstrap.ratio([sum(v) for v in verdicts], [len(v) for v in verdicts], contexts) if judged else None,
+        bootstrap.share([any(v) for v in verdicts], contexts) if judged else None,
+        bootstrap.share([any(v) and not all(v) for v in verdicts], contexts) if judged else None,
+        bootstrap.mean(drafted, names),
+    )
+
+
+def is_right(note: Note, problem: Problem) -> bool:
+    """Whether a note about the quantity of a query holds its answer."""
+    answer = read_number(problem.answer)
+    if answer is None:
+        return False
+    if note.kind is not NoteKind.FUNCTION:
+        value = read_number(note.value)
+        return value is not None and value[0] == answer[0]
+    return any(_at(note.value, number) == answer[0] for number in numbers_in(problem.query))
+
+
+def _at(function: str, number: Fraction) -> Fraction | None:
+    """Value of a function of ``n`` for a number."""
+    found = read_expression(_UNKNOWN.sub(f"({number})", function))
+    return None if found is None else found.number
+
+
+def _verdicts(problem: Problem, notes: Sequence[Note]) -> list[bool]:
+    """Per note on the asked quantity, whether it is right."""
+    asked = str(problem.tags[QUANTITY]).casefold()
+    return [is_right(note, problem) for note in notes if note.subject.casefold() == asked]
+
+
+def _learned(study: Study, settings: SleepSettings, problem: Problem) -> tuple[Note, ...]:
+    """The notes of a context by a recipe; none where sleep wrote none."""
+    drafts = [study.book.drafts[key] for key in draft_keys(problem.context_id, settings)]
+    context = Context(problem.context_id, (Part(PART, problem.context),) if problem.context else ())
+    learned: LearnedContext | None = combine_drafts(drafts, context, settings, model_name="").learned
+    return learned.notes if learned is not None else ()
+
+
+def _check(study: Study, settings: SleepSettings, contexts: Sequence[str]) -> None:
+    lacking = sum(any(key not in study.book.drafts for key in draft_keys(name, settings)) for name in contexts)
+    if lacking:
+        raise InputError(
+            f"{lacking} of {len(contexts)} contexts lack some of their {settings.drafts} drafts; `sleeptime lab run` "
+            "makes them"
+        )

@@ -1,0 +1,198 @@
+"""Predictability: does sleep gain more where the query could be foreseen? (arXiv:2504.13171, section 5.4)
+
+The score is log P(query | context). The paper's raw score is mixed up with simplicity: short questions of few steps
+score high, and are easy. So it is measured per token too, and with the number of steps held fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sleeptime.core.errors import InputError
+from sleeptime.lab.arm import Arm
+from sleeptime.lab.experiments.experiment import Findings, Study
+from sleeptime.lab.experiments.methods import ONE_DRAFT, WITHOUT, Method, merged
+from sleeptime.lab.experiments.repeated import Repeated, single
+from sleeptime.lab.statistics import (
+    Bin,
+    Bootstrap,
+    Calibration,
+    Estimate,
+    Trend,
+    auc,
+    by_quantile,
+    calibration,
+    cross_fitted,
+    quantile_bins,
+    trend,
+)
+from sleeptime.lab.statistics.estimate import Floats, Indices
+
+BUDGET: Final = "v0"
+BINS: Final = 5
+STEPS: Final = "depth"
+"""The tag of a problem that counts the steps to its answer."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Score:
+    """One figure per query that may foretell what sleep gains.
+
+    Args:
+        name: as tables have it.
+        values: ``(n,)``.
+    """
+
+    name: str
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Foretold:
+    """How a score goes with the gain of one method.
+
+    Args:
+        score: which.
+        index: ``(n,)`` quintile of each query.
+        bins: mean gap per quintile.
+        trend: of the gap.
+        trend_at_fixed_steps: comparing queries of equal steps only; None without a count of steps.
+        auc: how well it tells the queries that sleep turns from not right to right; None where there are none, or only
+            such.
+        auc_at_fixed_steps: the same among queries of equal steps.
+        calibration: of the chance of such a turn, fitted on the score in other contexts; None with one context.
+    """
+
+    score: Score
+    index: Indices
+    bins: tuple[Bin, ...]
+    trend: Trend
+    trend_at_fixed_steps: Trend | None
+    auc: Estimate | None
+    auc_at_fixed_steps: Estimate | None
+    calibration: Calibration | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gains:
+    """What sleep gains by one method.
+
+    Args:
+        method: which.
+        slept: its answers.
+        alone: those without sleep.
+        foretold: by score.
+    """
+
+    method: Method
+    slept: Repeated
+    alone: Repeated
+    foretold: tuple[Foretold, ...]
+
+    @property
+    def gap(self) -> Floats:
+        """``(n,)`` 1 where sleep turns an answer right, -1 where it turns one wrong, else 0."""
+        return self.slept.right - self.alone.right
+
+
+class Predictability:
+    """Gain by log P(query | context)."""
+
+    name = "predictability"
+    question = "Does sleep gain more on queries that the context foretells?"
+    needs_scores = True
+
+    def arms(self, *, is_quick: bool) -> Sequence[Arm]:
+        """Without sleep, one draft, and merged drafts, at the lowest budget."""
+        return [method.arm(BUDGET) for method in (WITHOUT, *_methods(is_quick=is_quick))]
+
+    def analyse(self, study: Study) -> Findings:
+        """Set gains against scores.
+
+        Raises:
+            InputError: records or scores are missing.
+        """
+        from sleeptime.lab.experiments.predictability_findings import findings_of
+
+        alone = single(study, WITHOUT.arm(BUDGET))
+        bootstrap = Bootstrap(alone.contexts, seed=study.seed)
+        scores, steps = scores_of(study), steps_of(study)
+        gains = tuple(
+            _gains(method, single(study, method.arm(BUDGET)), alone, scores, steps, bootstrap)
+            for method in _methods(is_quick=study.is_quick)
+        )
+        return findings_of(study, gains, steps, bootstrap)
+
+
+EXPERIMENT: Final = Predictability()
+
+
+def _methods(*, is_quick: bool) -> tuple[Method, ...]:
+    return merged(is_quick=is_quick), ONE_DRAFT
+
+
+def scores_of(study: Study) -> tuple[Score, ...]:
+    """The scores of every query: raw, per token, and the plain number of steps where it is known.
+
+    Raises:
+        InputError: some were not measured, or are no figures; the message says of how many queries.
+    """
+    found = [study.book.scores.get(problem.id, {}) for problem in study.problems]
+    lacking = sum("logprob" not in score or not score.get("tokens", 0) >= 1 for score in found)
+    if lacking:
+        raise InputError(
+            f"the log-probabilities of {lacking} of {len(found)} queries are not measured; `sleeptime lab run "
+            "predictability` measures them, with nano or a server that echoes prompts"
+        )
+    raw, tokens = (np.array([score[name] for score in found], dtype=np.float64) for name in ("logprob", "tokens"))
+    scores = [Score("log P(q given c)", raw), Score("log P(q given c) per token", raw / tokens)]
+    if (steps := steps_of(study)) is not None:
+        scores.append(Score("fewer steps to the answer", -steps))
+    return tuple(scores)
+
+
+def steps_of(study: Study) -> Floats | None:
+    """``(n,)`` steps to each answer; None where a problem does not say."""
+    steps = [problem.tags.get(STEPS) for problem in study.problems]
+    if not all(isinstance(count, int | float) for count in steps):
+        return None
+    return np.array(steps, dtype=np.float64)
+
+
+def _gains(
+    method: Method,
+    slept: Repeated,
+    alone: Repeated,
+    scores: Sequence[Score],
+    steps: Floats | None,
+    bootstrap: Bootstrap,
+) -> Gains:
+    gap = slept.right - alone.right
+    foretold = tuple(_foretold(score, gap, steps, alone.contexts, bootstrap) for score in scores)
+    return Gains(method, slept, alone, foretold)
+
+
+def _foretold(
+    score: Score, gap: Floats, steps: Floats | None, contexts: tuple[str, ...], bootstrap: Bootstrap
+) -> Foretold:
+    turned = (gap > 0).astype(np.float64)
+    strata = None if steps is None else steps.tolist()
+    is_fitted = len(set(contexts)) >= 2
+    return Foretold(
+        score,
+        quantile_bins(score.values, BINS),
+        by_quantile(score.values, gap, contexts, bootstrap, BINS),
+        trend(score.values, gap, contexts, bootstrap),
+        None if strata is None else trend(score.values, gap, contexts, bootstrap, strata=strata),
+        auc(score.values, turned, contexts, bootstrap),
+        None if strata is None else auc(score.values, turned, contexts, bootstrap, strata=strata),
+        calibration(
+            cross_fitted(score.values, turned, contexts, seed=bootstrap.seed), turned, contexts, bootstrap, BINS
+        )
+        if is_fitted
+        else None,
+    )
