@@ -1,27 +1,35 @@
 """Records: what is kept of every answer and of every draft, enough to score and count again without a model.
 
 A `RecordBook` is a folder of JSON lines. A line is written as soon as its answer is there, so a run that is stopped
-goes on where it was. `pack` writes them sorted and compressed, the same bytes for the same records.
+goes on where it was. `pack` writes them sorted and compressed, the same bytes for the same records. What a book
+holds is what a later run reads of it, to the last digit. Many may read a book; one at a time writes.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final
 
 from sleeptime.core.errors import InputError
 from sleeptime.core.note import Note, NoteKind
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.usage import Usage
+from sleeptime.lab.lock import FolderLock
 from sleeptime.lab.problem import Tag
 from sleeptime.sleep.outcome import Draft
 
 AnswerKey = tuple[str, str, int]
+"""Arm, problem, number of the sample."""
 DraftKey = tuple[str, str, int]
+"""Context, recipe, number of the draft."""
+
+_NAMES: Final = ("answers", "drafts", "scores")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,40 +78,39 @@ class RecordBook:
 
     Args:
         folder: made when the first record is written.
+        is_writer: keep others from writing from now on, until `close`; else from the first record on.
 
     Raises:
-        InputError: the folder holds records that cannot be read; the message names the file and line.
+        InputError: the folder holds records that cannot be read (the message names the file and line), or another run
+            writes to it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_writer: bool = False) -> None:
         self.folder = folder
         self.answers: dict[AnswerKey, Record] = {}
         self.drafts: dict[DraftKey, Draft] = {}
         self.scores: dict[str, dict[str, float]] = {}
         """Log-probabilities of queries, by problem."""
-        self._open: dict[str, TextIO] = {}
-        for line in self._lines("answers"):
-            record = Record(**(line | {"usage": Usage(**line["usage"])}))
-            self.answers[record.key] = record
-        for line in self._lines("drafts"):
-            self.drafts[line["context_id"], line["recipe"], line["index"]] = _draft(line)
-        for line in self._lines("scores"):
-            self.scores[line.pop("problem")] = line
+        self._files: dict[str, int] = {}
+        self._lock = FolderLock(folder) if is_writer else None
+        for name in _NAMES:
+            for where, line in _lines(folder, name):
+                try:
+                    self._take(name, line)
+                except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
+                    raise _bad_line(where, f"{type(error).__name__}: {error}") from error
 
     def add_answer(self, record: Record) -> None:
         """Keep one answer."""
-        self.answers[record.key] = record
-        self._append("answers", _answer_line(record))
+        self._add("answers", _answer_line(record))
 
     def add_draft(self, key: DraftKey, draft: Draft) -> None:
         """Keep one draft: of a context, by a recipe, under its number."""
-        self.drafts[key] = draft
-        self._append("drafts", _draft_line(key, draft))
+        self._add("drafts", _draft_line(key, draft))
 
     def add_score(self, problem: str, **figures: float) -> None:
         """Keep what was measured of a problem's query."""
-        self.scores[problem] = figures
-        self._append("scores", {"problem": problem} | figures)
+        self._add("scores", {"problem": problem} | figures)
 
     def of(self, arm: str) -> list[Record]:
         """Records of an arm, by problem and sample."""
@@ -111,7 +118,8 @@ class RecordBook:
 
     def pack(self) -> None:
         """Write everything sorted and compressed, in place of the plain lines."""
-        self.close()
+        self._claim()
+        self._close_files()
         for name, lines in (
             ("answers", [_answer_line(self.answers[key]) for key in sorted(self.answers)]),
             ("drafts", [_draft_line(key, self.drafts[key]) for key in sorted(self.drafts)]),
@@ -121,47 +129,95 @@ class RecordBook:
                 continue
             target = self.folder / f"{name}.jsonl.gz"
             partial = target.with_suffix(".partial")
-            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-            partial.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+            partial.write_bytes(gzip.compress("".join(map(_text, lines)).encode(), 9, mtime=0))
             partial.replace(target)
             (self.folder / f"{name}.jsonl").unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Close the files; further records open them again."""
-        for file in self._open.values():
-            file.close()
-        self._open.clear()
+        """Close the files, and let others write; further records open them again."""
+        self._close_files()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
-    def _append(self, name: str, line: Mapping[str, Any]) -> None:
-        if name not in self._open:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._open[name] = (self.folder / f"{name}.jsonl").open("a", encoding="utf-8")
-        self._open[name].write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._open[name].flush()
+    def _claim(self) -> None:
+        if self._lock is None:
+            self._lock = FolderLock(self.folder)
 
-    def _lines(self, name: str) -> Iterator[dict[str, Any]]:
-        packed, plain = self.folder / f"{name}.jsonl.gz", self.folder / f"{name}.jsonl"
-        if packed.exists():
-            yield from _parsed(packed, gzip.decompress(packed.read_bytes()))
-        if plain.exists():
-            data = plain.read_bytes()
-            whole = data[: data.rfind(b"\n") + 1]
-            if len(whole) < len(data):
-                plain.write_bytes(whole)  # a line that was being written when the run was stopped
-            yield from _parsed(plain, whole)
+    def _take(self, name: str, line: Mapping[str, Any]) -> None:
+        """Hold what a line says."""
+        if name == "answers":
+            record = Record(**(dict(line) | {"usage": Usage(**line["usage"])}))
+            self.answers[record.key] = record
+        elif name == "drafts":
+            self.drafts[line["context_id"], line["recipe"], line["index"]] = _draft(line)
+        else:
+            self.scores[line["problem"]] = {figure: value for figure, value in line.items() if figure != "problem"}
+
+    def _add(self, name: str, line: Mapping[str, Any]) -> None:
+        if name not in self._files:
+            self._claim()
+            self._files[name] = _open_whole(self.folder / f"{name}.jsonl")
+        data = _text(line).encode()
+        while data:  # at once as a rule; a disk that is nearly full takes less
+            data = data[os.write(self._files[name], data) :]
+        self._take(name, line)
+
+    def _close_files(self) -> None:
+        for file in self._files.values():
+            os.close(file)
+        self._files.clear()
 
 
-def _parsed(path: Path, data: bytes) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(data.splitlines(), 1):
+def has_records(folder: Path) -> bool:
+    """Whether a folder holds any record."""
+    return any((folder / f"{name}{suffix}").exists() for name in _NAMES for suffix in (".jsonl", ".jsonl.gz"))
+
+
+def _open_whole(path: Path) -> int:
+    """Open to append, without the line that was being written when an earlier run was stopped."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+    size = os.fstat(file).st_size
+    start = max(0, size - 1)
+    while size and (tail := os.pread(file, size - start, start)).rfind(b"\n") < 0 and start:
+        start = max(0, start - 65536)
+    if size and (end := start + tail.rfind(b"\n") + 1) < size:
+        os.ftruncate(file, end)
+    return file
+
+
+def _lines(folder: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every line, packed ones first, with where it stands; a last one that was not ended is left out."""
+    packed, plain = folder / f"{name}.jsonl.gz", folder / f"{name}.jsonl"
+    if packed.exists():
+        try:
+            data = gzip.decompress(packed.read_bytes())
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{packed} cannot be read ({error}); remove the folder to start anew") from error
+        yield from _parsed(packed, data)
+    if plain.exists():
+        data = plain.read_bytes()
+        yield from _parsed(plain, data[: data.rfind(b"\n") + 1])
+
+
+def _parsed(path: Path, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+        where = f"line {number} of {path}"
         try:
             parsed = json.loads(line)
-            if not isinstance(parsed, dict):
-                raise ValueError("not an object")
-        except ValueError as error:
-            raise InputError(
-                f"line {number} of {path} is not a record ({error}); remove the folder to start anew"
-            ) from error
-        yield parsed
+        except (ValueError, RecursionError) as error:
+            raise _bad_line(where, str(error)) from error
+        if not isinstance(parsed, dict):
+            raise _bad_line(where, "not an object")
+        yield where, parsed
+
+
+def _bad_line(where: str, why: str) -> InputError:
+    return InputError(f"{where} is not a record ({why}); remove the line to go on without it")
+
+
+def _text(line: Mapping[str, Any]) -> str:
+    return json.dumps(line, ensure_ascii=False) + "\n"
 
 
 def _answer_line(record: Record) -> dict[str, Any]:
