@@ -1,7 +1,8 @@
 """Sleeper: the c' of each context by each recipe, made once.
 
 Drafts are kept one by one under their number, so that ten drafts hold the first five, comparisons between numbers of
-drafts are nested, and a run that was stopped pays for no draft twice.
+drafts are nested, and a run that was stopped pays for no draft twice. A model that could not be reached has drafted
+nothing: that is raised and not kept, so that another run tries again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import replace
 from pydantic_ai.models import Model
 
 from sleeptime.core.context import Context
+from sleeptime.core.errors import BadReply
+from sleeptime.core.outcome import Outcome
 from sleeptime.lab.arm import recipe_key
 from sleeptime.lab.records import DraftKey, RecordBook
 from sleeptime.models.budgets import sleep_effort, sleep_temperature
@@ -46,11 +49,17 @@ class Sleeper:
         """The c' of a context by a recipe, from drafts that are there where there are any.
 
         Raises:
-            SleeptimeError: as `sleep.drafts.make_draft`.
+            SleeptimeError: a draft could not be made; the others are kept.
         """
         key = context.name, recipe_key(settings)
         if key not in self._results:
-            drafts = await asyncio.gather(*(self._draft(context, settings, i) for i in range(settings.drafts)))
+            making = (self._draft(context, settings, index) for index in range(settings.drafts))
+            # Every one to its end, also where one fails: the others were paid for.
+            made = await asyncio.gather(*making, return_exceptions=True)
+            drafts = [draft for draft in made if isinstance(draft, Draft)]
+            for error in made:
+                if isinstance(error, BaseException):
+                    raise error
             self._results[key] = combine_drafts(drafts, context, settings, model_name=self._model.model_name)
         return self._results[key]
 
@@ -59,8 +68,13 @@ class Sleeper:
         key = draft_keys(context.name, settings)[index]
         async with self._locks.setdefault(key, asyncio.Lock()):
             if key not in self._book.drafts:
-                temperature = sleep_temperature(self._model, settings.effort, settings.temperature)
-                told = replace(settings, temperature=temperature, profile=prompt_profile(self._model))
-                effort = sleep_effort(self._model, settings.effort)
-                self._book.add_draft(key, await make_draft(self._model, context, told, index, effort))
+                self._book.add_draft(key, await self._made(context, settings, index))
         return self._book.drafts[key]
+
+    async def _made(self, context: Context, settings: SleepSettings, index: int) -> Draft:
+        if not any(part.text.strip() for part in context.parts):
+            return Draft(Outcome.NOTHING_NEW, reason="the context has no text to sleep on")
+        temperature = sleep_temperature(self._model, settings.effort, settings.temperature)
+        told = replace(settings, temperature=temperature, profile=prompt_profile(self._model))
+        effort = sleep_effort(self._model, settings.effort)
+        return await make_draft(self._model, context, told, index, effort, forgiven=BadReply)

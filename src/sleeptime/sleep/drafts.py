@@ -106,8 +106,15 @@ async def make_draft(
     index: int,
     model_settings: ModelSettings | None = None,
     count: TokenCounter = approximate_tokens,
+    *,
+    forgiven: type[Exception] | tuple[type[Exception], ...] = Exception,
 ) -> Draft:
-    """Make draft number ``index``; whatever goes wrong with it is its outcome.
+    """Make draft number ``index``; what goes wrong with it is its outcome.
+
+    Args:
+        model, context, settings, model_settings, count: as for `make_drafts`.
+        index: number of the draft, from 0.
+        forgiven: kinds of errors that end as a failed draft; others are raised.
 
     Raises:
         InputError: the model cannot take this context or these settings at all.
@@ -128,7 +135,7 @@ async def make_draft(
         return await procedure.run(dialogue, context, settings, count)
     except (InputError, CapReached):
         raise
-    except Exception as error:  # the edge of a draft: whatever happened, the other drafts count
+    except forgiven as error:  # the edge of a draft: whatever happened, the other drafts count
         log.info("draft %d of context %r failed", index, context.name, exc_info=True)
         return Draft(Outcome.FAILED, (), f"{type(error).__name__}: {error}", dialogue.usage)
 
