@@ -19,7 +19,7 @@ def draw_amortization(found: Mapping[str, Amortization]) -> str | None:
             if any(value is not None for row in values for value in row):
                 panels.append(
                     HeatMap(
-                        f"{name}: {ledger}",
+                        f"{name}, {ledger}",
                         tuple(f"t = {t:g}" for t in PRICE_RATIOS),
                         tuple(f"{n}" for n in QUERY_COUNTS),
                         values,

@@ -332,8 +332,7 @@ def _figures(
     rows = without.rows[0]
     caption = (
         f"Accuracy against output tokens per query at test time, budgets v0 to v4, {len(rows.problems):,} queries of "
-        f"{len(set(rows.contexts)):,} contexts; bands are 95 % intervals by context. The dashed line joins what the "
-        "same accuracy takes with and without sleep."
+        f"{len(set(rows.contexts)):,} contexts; bands are 95 % intervals by context."
     )
     main = Figure("pareto", caption, draw_curves(shown, compared[-1].generated))
     ratios = draw_ratios({c.curve.method.name: c.along for c in compared}, PAPER_RATIO)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from sleeptime.lab.experiments.pareto_figures import RIGHT, STYLES
 from sleeptime.lab.figures import Axis, LineChart, Series, Style, figure_svg
 from sleeptime.lab.statistics import CurvePoint, Estimate
 
-SLEPT = (Style.AUTO, Style.MERGE)
-"""Of one draft, of merged drafts."""
-RIGHT = Axis("right answers", percent=True, limits=(0.0, 1.0), ticks=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
+SLEPT = STYLES[1:]
 
 
 def draw_parallel(
@@ -29,7 +28,7 @@ def draw_parallel(
         Series.of("majority@k", [x for x, _ in majority], [y for _, y in majority], Style.FULL),
     ]
     for (name, points), style in zip(slept.items(), SLEPT, strict=True):
-        budgets = [point.label for point in points]
+        budgets = [p.label if p in (points[0], points[-1]) else "" for p in points]
         series.append(Series.of(name, [p.spent.mean for p in points], [p.accuracy for p in points], style, budgets))
     panel = LineChart(
         "Many cheap answers, or sleep", tuple(series), Axis("output tokens per query at test time", log=True), RIGHT

@@ -260,7 +260,7 @@ def _label(axes: Axes, series: Sequence[Series], *, joined: bool, diagonal: bool
         others = np.concatenate([*(p for i, p in enumerate(paths) if i != number), *rest, np.empty((0, 2))])
         ends = lines[number][np.argsort(-lines[number][:, 0], kind="stable")]
         wanted = [(one.label, ends, NORMAL)] if len(series) > 1 else []
-        wanted += [(name, point[None], TINY) for name, point in zip(one.names, lines[number], strict=False)]
+        wanted += [(name, point[None], TINY) for name, point in zip(one.names, lines[number], strict=False) if name]
         for text, anchors, size in wanted:
             width, height = text_size(text, size, figure, _weight(size))
             todo.append((text, one.style, size, labels.Label(anchors, width, height, paths[number], others)))

@@ -37,7 +37,7 @@ class Series:
         low: lower ends of the intervals, ``None`` where there is none; empty for no intervals at all.
         high: upper ends.
         style: how they look.
-        names: a name per point, such as its budget; empty for none.
+        names: a name per point, such as its budget, empty where it has none; empty for none at all.
     """
 
     label: str
