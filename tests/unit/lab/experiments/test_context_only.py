@@ -64,7 +64,7 @@ def test_an_unscored_guess_is_counted_and_hits_nothing(tmp_path: Path) -> None:
 
 def test_missing_records_name_the_arm(tmp_path: Path) -> None:
     book = play(tmp_path, ASKED, [arm for arm in arms_of(EXPERIMENT) if arm.key != "v2 guess"], right, reply=reply)
-    with pytest.raises(InputError, match="'v2 guess'.* 80 of 80 problems"):
+    with pytest.raises(InputError, match=r"'v2 guess'.* 80 of 80 problems"):
         EXPERIMENT.analyse(study(book, ASKED))
 
 
