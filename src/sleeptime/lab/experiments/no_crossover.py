@@ -143,11 +143,9 @@ def _figures(found: Sequence[AtBudget], bootstrap: Bootstrap) -> tuple[Figure, .
     )
     lost = (Series.of("auto", positions, [at.lost for at in found], Style.AUTO),)
     charts = (
+        PointChart("Gain over no sleep", gains, Axis(""), Axis("gain", percent=True), (Reference(0.0),), budgets),
         PointChart(
-            "Less accuracy without sleep", gains, Axis(""), Axis("gain", percent=True), (Reference(0.0),), budgets
-        ),
-        PointChart(
-            "What auto loses to the better one",
+            "Loss to the better arm",
             lost,
             Axis(""),
             Axis("loss", percent=True),

@@ -124,16 +124,15 @@ def _plain(found: Estimate | None, *, signed: bool = True) -> str:
 
 
 def _figures(main: Gains) -> tuple[Figure, ...]:
-    shown = main.foretold[:2]
     charts = [
         BarChart(
-            f"Gap by {found.score.name}",
+            title,
             tuple(_range(each) for each in found.bins),
             (Series.of("gap", range(len(found.bins)), [each.figure for each in found.bins], Style.SLEEP),),
             Axis("gain by sleep", percent=True),
             Axis("quintile of the score, in nats"),
         )
-        for found in shown
+        for title, found in zip(("Raw score", "Score per token"), main.foretold, strict=False)
     ]
     caption = (
         f"Accuracy with sleep less accuracy without, at {BUDGET}, by quintile of log P(query given context), raw and "
@@ -161,7 +160,7 @@ def _reliability(name: str, found: Calibration, style: Style) -> Series:
 
 
 def _range(each: Bin) -> str:
-    return f"{each.low:.1f} to\n{each.high:.1f}"
+    return f"{each.low:.2f} to\n{each.high:.2f}"
 
 
 def _claims(study: Study, main: Gains, steps: Floats | None) -> tuple[Claim, ...]:
