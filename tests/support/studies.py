@@ -9,7 +9,7 @@ from sleeptime.core.price import Price
 from sleeptime.core.usage import Usage
 from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments.experiment import Study
-from sleeptime.lab.problem import Problem
+from sleeptime.lab.problem import Problem, Tag
 from sleeptime.lab.records import Record, RecordBook
 from sleeptime.lab.sleeper import draft_keys
 from sleeptime.sleep.outcome import Draft
@@ -27,7 +27,7 @@ def problems_of(contexts: int, queries: int = 2, source: str = "worlds:test") ->
     found = []
     for number in range(contexts * queries):
         context = f"c{number // queries:03d}"
-        tags = {"depth": 1 + number % 2, "family": "test"}
+        tags: dict[str, Tag] = {"depth": 1 + number % 2, "family": "test"}
         text = f"Tom has {number // queries} pears."
         found.append(Problem(f"{context}-{number % queries}", text, QUERY, str(100 + number), source, context, tags))
     return tuple(found)

@@ -35,6 +35,7 @@ PAPER_T, CLAIM_T = 10.0, 2.0
 CLAIM_N: Final = 10
 TARGET_SAVING: Final = 2.5
 TARGET_BREAK_EVEN: Final = 2
+CLAIMED: Final = tuple(Share(ledger, CLAIM_T, CLAIM_N) for ledger in Ledger)
 CAPTION: Final = (
     f"How many times cheaper a query is with sleep at {BUDGET} than without sleep at the same accuracy, by how many "
     "queries share a sleep and by t, the price of a test-time token in sleep-time tokens. Below 1 sleep is dearer."
@@ -65,7 +66,7 @@ class AmortizationExperiment:
         pairs = {
             (method.name, budget): found[method.name]
             if budget == BUDGET
-            else _amortized(study, method, budget, bootstrap)
+            else _amortized(study, method, budget, bootstrap, CLAIMED)
             for method in _ends(kinds)
             for budget in BUDGETS
         }
@@ -102,11 +103,13 @@ def _ends(kinds: Sequence[Method]) -> tuple[Method, ...]:
     return kinds[0], kinds[-1]
 
 
-def _amortized(study: Study, method: Method, budget: str, bootstrap: Bootstrap) -> Amortization:
+def _amortized(
+    study: Study, method: Method, budget: str, bootstrap: Bootstrap, cells: Sequence[Share] | None = None
+) -> Amortization:
     assert method.sleep is not None
     without = [rows_of(study, arm) for arm in WITHOUT.arms]
     with_sleep, sleeps = rows_of(study, method.arm(budget)), sleeps_of(study, method.sleep)
-    return amortized(without, with_sleep, sleeps, study.price, bootstrap)
+    return amortized(without, with_sleep, sleeps, study.price, bootstrap, cells)
 
 
 def _saving_table(ledger: Ledger, found: dict[str, Amortization], study: Study) -> Table:
@@ -186,7 +189,7 @@ def _pairs_table(pairs: dict[tuple[str, str], Amortization]) -> Table:
 
 def _prices_table(study: Study, methods: Sequence[Method], bootstrap: Bootstrap) -> Table:
     def row(price: Price) -> tuple[str, ...]:
-        found = [_amortized(replace(study, price=price), method, BUDGET, bootstrap) for method in methods]
+        found = [_amortized(replace(study, price=price), method, BUDGET, bootstrap, CLAIMED) for method in methods]
         return tuple(
             ratio(a.costs[Share(ledger, CLAIM_T, CLAIM_N)].saving)
             for a in found

@@ -88,9 +88,14 @@ def shares() -> list[Share]:
 
 
 def amortized(
-    without: Sequence[Rows], with_sleep: Rows, sleeps: Sleeps, price: Price, bootstrap: Bootstrap
+    without: Sequence[Rows],
+    with_sleep: Rows,
+    sleeps: Sleeps,
+    price: Price,
+    bootstrap: Bootstrap,
+    cells: Sequence[Share] | None = None,
 ) -> Amortization:
-    """Cost per query in every cell.
+    """Cost per query, cell by cell.
 
     Args:
         without: the curve without sleep, cheapest budget first.
@@ -98,11 +103,13 @@ def amortized(
         sleeps: of the contexts; one score of a query per context, as the gate takes it, is counted with them.
         price: USD per million tokens.
         bootstrap: the draws; the curve and the arm are made anew in each.
+        cells: default: all.
     """
     contexts = with_sleep.contexts
     sleep_settings = with_sleep.arm.sleep
     assert sleep_settings is not None
-    cells, lines = shares(), [(ledger, t) for ledger in Ledger for t in PRICE_RATIOS]
+    cells = shares() if cells is None else cells
+    lines = list(dict.fromkeys((cell.ledger, cell.t) for cell in cells))
     columns = [bootstrap.counts(contexts), bootstrap.counts(sleeps.contexts)]
     columns += [bootstrap.totals(values, sleeps.contexts) for values in (sleeps.read, sleeps.read_again, sleeps.output)]
     # The gate reads a context and one query, as a query without sleep does: the mean over those of the context.
