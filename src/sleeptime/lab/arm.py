@@ -10,9 +10,6 @@ from sleeptime.core.errors import InputError
 from sleeptime.sleep.settings import SleepSettings
 from sleeptime.wake.route import Route
 
-LAB_DRAFT_CONCURRENCY = 64
-"""Drafts under way at once in the lab: nobody waits, and they share batches."""
-
 
 class Harm(StrEnum):
     """What is done to a c' before it is served, to see how much of it an answer survives."""

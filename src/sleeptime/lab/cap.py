@@ -1,45 +1,61 @@
 """Cap: a hard limit on what a run may spend.
 
-The worst case of each call is reserved before it is made, so that calls side by side cannot overshoot.
+The worst case of each call is reserved before it is made, so that calls side by side cannot overshoot. Near the cap
+they go one after the other, because what a call did cost is far less than its worst case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+import json
+import math
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
-from pydantic_ai.messages import ModelMessage, ModelResponse
-from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai import RunContext
+from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
+from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings
 
-from sleeptime.core.errors import CapReached
+from sleeptime.core.errors import CapReached, InputError
 from sleeptime.core.price import Price, billed_cost_usd
-from sleeptime.core.tokens import approximate_tokens
 from sleeptime.core.usage import Usage
+from sleeptime.models.faults import fault_of
 
-MAX_OUTPUT_TOKENS = 8_192
+MAX_OUTPUT_TOKENS: Final = 8_192
 """Longest reply of a capped call that sets no limit itself; it is sent with the request, so that the cap is hard."""
-_ESTIMATE_MARGIN = 1.5
-"""What a text may have more tokens than estimated."""
 
 
 class CappedModel(WrapperModel):
     """Refuses a call that could bring the cost over a cap.
 
+    A call costs at most one token of input per byte that is sent, for no tokenizer makes more tokens than bytes, and
+    `MAX_OUTPUT_TOKENS` of output. What it did cost replaces that when the reply says so; a reply without usage, and a
+    failure that the provider may bill, keep the worst case.
+
     Args:
         wrapped: the model.
         price: its price.
         cap_usd: most that all calls together may cost.
+
+    Raises:
+        InputError: the cap is no amount of money.
     """
 
     def __init__(self, wrapped: Model, price: Price, cap_usd: float) -> None:
         super().__init__(wrapped)
+        if not 0 <= cap_usd < math.inf:
+            raise InputError(f"a cap is an amount of USD, at least 0, got {cap_usd}")
         self._price = price
         self.cap_usd = cap_usd
         self.spent_usd = 0.0
         self.refusal: CapReached | None = None
         """Of the first call that was refused."""
-        self._reserved_usd = 0.0
+        self._reserved_usd: list[float] = []
+        """Of the calls under way."""
+        self._waiting: list[asyncio.Future[None]] = []
 
     async def request(
         self,
@@ -47,33 +63,67 @@ class CappedModel(WrapperModel):
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
-        """Make the request if its worst case fits.
+        """Make the request as soon as its worst case fits.
 
         Raises:
-            CapReached: it does not.
+            CapReached: it does not, though no other call is under way.
         """
         settings = ModelSettings(max_tokens=MAX_OUTPUT_TOKENS) | (model_settings or ModelSettings())
-        worst = self._worst_usd(messages, settings.get("max_tokens", MAX_OUTPUT_TOKENS))
-        if self.spent_usd + self._reserved_usd + worst > self.cap_usd:
-            refusal = CapReached(
-                f"the next call may cost ${worst:.4f}, and ${self.spent_usd:.4f} of the cap of ${self.cap_usd:.2f} is "
-                "spent; what was paid for is kept: run again with a higher --max-usd to go on"
-            )
-            self.refusal = self.refusal or refusal
-            raise refusal
-        self._reserved_usd += worst
+        worst = self._worst_usd(messages, settings, model_request_parameters)
+        await self._room_for(worst)
+        self._reserved_usd.append(worst)
+        cost = worst
         try:
             response = await self.wrapped.request(messages, settings, model_request_parameters)
-        except BaseException:
-            self.spent_usd += worst  # the provider may bill a call that failed here
+            usage = Usage.from_inclusive(response.usage)
+            cost = billed_cost_usd(usage, self._price) if usage != Usage() else worst
+        except Exception as error:
+            fault = fault_of(error)
+            cost = 0.0 if fault is not None and fault.is_free else worst
             raise
         finally:
-            self._reserved_usd -= worst
-        self.spent_usd += billed_cost_usd(Usage.from_inclusive(response.usage), self._price)
+            self._reserved_usd.remove(worst)
+            self.spent_usd += cost
+            self._wake()
         return response
 
-    def _worst_usd(self, messages: Iterable[ModelMessage], max_tokens: int) -> float:
-        texts = [str(getattr(part, "content", "")) for message in messages for part in message.parts]
-        tokens = int(_ESTIMATE_MARGIN * sum(map(approximate_tokens, texts))) + 500
-        dearest = max(self._price.input, self._price.cache_write)
-        return (tokens * dearest + max_tokens * self._price.output) / 1e6
+    @asynccontextmanager
+    async def request_stream(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+        run_context: RunContext[Any] | None = None,
+    ) -> AsyncGenerator[StreamedResponse]:
+        """Refused: what a broken stream cost is not known."""
+        raise NotImplementedError("a capped model does not stream")
+        yield  # makes this a generator, as the type of the wrapped model asks
+
+    async def _room_for(self, worst_usd: float) -> None:
+        while self.spent_usd + sum(self._reserved_usd) + worst_usd > self.cap_usd:
+            if not self._reserved_usd:
+                refusal = CapReached(
+                    f"the next call may cost ${worst_usd:.4f}, and ${self.spent_usd:.4f} of the cap of "
+                    f"${self.cap_usd:.2f} is spent; what was paid for is kept: run again with a higher --max-usd to "
+                    "go on"
+                )
+                self.refusal = self.refusal or refusal
+                raise refusal
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiting)
+            await waiting
+
+    def _wake(self) -> None:
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+        self._waiting.clear()
+
+    def _worst_usd(
+        self, messages: list[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
+    ) -> float:
+        tools = [[tool.name, tool.description, tool.parameters_json_schema] for tool in parameters.tool_defs.values()]
+        input_tokens = len(ModelMessagesTypeAdapter.dump_json(messages)) + len(json.dumps(tools))
+        dearest = max(self._price.input, self._price.cached_input, self._price.cache_write)
+        output_tokens = settings.get("max_tokens", MAX_OUTPUT_TOKENS)
+        return (input_tokens * dearest + output_tokens * self._price.output) / 1e6

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
+import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -16,15 +18,39 @@ from pydantic_ai.models import Model
 
 from sleeptime.core.errors import InputError
 from sleeptime.lab.problem import Problem
+from sleeptime.lab.records import has_records
 from sleeptime.prompts.load import PROMPT_NAMES, load_prompt
 
 NAME: Final = "manifest.json"
 _PACKAGES: Final = ("sleeptime", "inspect-ai", "numpy", "pydantic-ai-slim")
-_SETTLED: Final = ("model", "weights", "prompts", "dataset")
-"""What must not change between the records of one book; versions may."""
+_SETTLED: Final = {
+    "model": "another model",
+    "weights": "other weights",
+    "prompts": "other prompts",
+    "dataset": "other problems",
+    "seed": "another seed",
+    "is_quick": "or without --quick",
+}
+"""What must not change between the records of one book, and how a change of it is called; versions may change."""
+_PASSWORD: Final = re.compile(r"(?<=://)[^/@\s]+@")
+_ENTRIES: Final = {
+    "model": str,
+    "weights": (str, type(None)),
+    "prompts": dict,
+    "dataset": str,
+    "seed": int,
+    "is_quick": bool,
+    "contexts": int,
+    "problems": int,
+    "price_model": str,
+    "commands": dict,
+    "versions": dict,
+}
 
 
-def describe(model: Model, model_name: str, profile: str, problems: Iterable[Problem], seed: int) -> dict[str, Any]:
+def describe(
+    model: Model, model_name: str, profile: str, problems: Sequence[Problem], seed: int, *, is_quick: bool
+) -> dict[str, Any]:
     """What a run is made with, as JSON.
 
     Args:
@@ -33,14 +59,18 @@ def describe(model: Model, model_name: str, profile: str, problems: Iterable[Pro
         profile: of its prompts.
         problems: the dataset.
         seed: of the run.
+        is_quick: a small run.
     """
     return {
-        "model": model_name,
+        "model": without_password(model_name),
         "weights": _weights() if model.system == "nano" else None,
         "prompts": {name: load_prompt(profile, name).digest for name in PROMPT_NAMES},
         "profile": profile,
         "dataset": dataset_digest(problems),
+        "contexts": len({problem.context_id for problem in problems}),
+        "problems": len(problems),
         "seed": seed,
+        "is_quick": is_quick,
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
     }
 
@@ -53,23 +83,42 @@ def dataset_digest(problems: Iterable[Problem]) -> str:
     return digest.hexdigest()[:16]
 
 
-def settle(folder: Path, described: Mapping[str, Any]) -> None:
-    """Write the manifest of a book, or check that records go on as they began.
+def settle(folder: Path, described: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the manifest of a book, or check that its records go on as they began.
+
+    Args:
+        folder: of the book.
+        described: what the run that begins is made with.
+
+    Returns:
+        What was written: that, and the commands of earlier runs.
 
     Raises:
-        InputError: the book was made with another model, other weights, prompts or problems.
+        InputError: the book holds records made with another model, other weights, prompts or problems.
     """
-    path = folder / NAME
-    if path.exists():
+    commands: dict[str, str] = {}
+    if has_records(folder):
         began = read(folder)
-        changed = [name for name in _SETTLED if began.get(name) != described[name]]
+        changed = [called for name, called in _SETTLED.items() if began[name] != described[name]]
         if changed:
             raise InputError(
-                f"the records in {folder} were made with another {' and another '.join(changed)}; "
-                "add --fresh to put them aside and start anew, or choose another --output"
+                f"the records in {folder} were made with {' and '.join(changed)}; add --fresh to put them aside and "
+                "start anew, or choose another --output"
             )
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+        commands = began["commands"]
+    settled = {**described, "commands": commands}
+    _write(folder, settled)
+    return settled
+
+
+def add_commands(folder: Path, commands: Mapping[str, str]) -> None:
+    """Keep which command ran which experiment, in place of earlier ones that ran it.
+
+    Raises:
+        InputError: as `read`.
+    """
+    settled = read(folder)
+    _write(folder, settled | {"commands": settled["commands"] | dict(commands)})
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -85,14 +134,26 @@ def read(folder: Path) -> dict[str, Any]:
         raise InputError(f"there are no records in {folder}; run `sleeptime lab run` first") from error
     except ValueError as error:
         raise InputError(f"{path} cannot be read ({error}); remove the folder to start anew") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path} is not a manifest; remove the folder to start anew")
+    if not isinstance(found, dict) or not all(isinstance(found.get(name), kind) for name, kind in _ENTRIES.items()):
+        raise InputError(f"{path} is not a manifest of this version; remove the folder to start anew")
     return found
 
 
 def command() -> str:
     """The command line of this process, as a reader would type it."""
-    return " ".join(["sleeptime", *sys.argv[1:]])
+    name = Path(sys.argv[0]).name
+    return without_password(shlex.join(["sleeptime" if name == "__main__.py" else name, *sys.argv[1:]]))
+
+
+def without_password(text: str) -> str:
+    """The text without what stands before the @ of a URL."""
+    return _PASSWORD.sub("", text)
+
+
+def _write(folder: Path, settled: Mapping[str, Any]) -> None:
+    partial = folder / f"{NAME}.partial"
+    partial.write_text(json.dumps(settled, indent=1) + "\n", encoding="utf-8")
+    partial.replace(folder / NAME)
 
 
 def _weights() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -60,17 +60,13 @@ def write_page(folder: Path, order: Sequence[str]) -> Path:
     if not results:
         raise InputError(f"there are no results in {folder}; run `sleeptime lab run` first")
     lines = [files("sleeptime.lab").joinpath("page.md").read_text(encoding="utf-8").rstrip(), ""]
-    lines += _made_with(results)
+    lines += ["## Made with", "", *_stories(results), ""]
     lines += ["## Targets", "", "| experiment | target | measured | met |", "| --- | --- | --- | --- |"]
     for result in results:
-        lines += [
-            f"| [{result['experiment']}](#{result['experiment']}) | {_cell(claim['target'])} | "
-            f"{_cell(claim['measured'])} | {_MET[claim['is_met']]} |"
-            for claim in result["claims"]
-        ]
+        lines += result.targets
     lines.append("")
     for result in results:
-        lines += _section(result)
+        lines += result.section
     path = folder / PAGE
     _write(path, "\n".join(lines).rstrip() + "\n")
     return path
@@ -79,23 +75,41 @@ def write_page(folder: Path, order: Sequence[str]) -> Path:
 _MET = {True: "yes", False: "**no**", None: "undecided"}
 
 
-def _made_with(results: Sequence[Mapping[str, Any]]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A result as lines of the page."""
+
+    experiment: str
+    story: str
+    targets: list[str]
+    section: list[str]
+
+
+def _stories(results: Sequence[_Shown]) -> list[str]:
     """How all results were made, or each where they differ."""
-    lines = ["## Made with", ""]
-    stories: dict[str, list[str]] = {}
+    told: dict[str, list[str]] = {}
     for result in results:
-        made = result["made_with"]
-        versions = ", ".join(f"{name} {number}" for name, number in made["versions"].items())
-        quick = " A quick run: its figures are no results." if made.get("is_quick") else ""
-        story = (
-            f"model `{made['model']}`, weights `{str(made['weights'])[:16]}`, dataset `{made['dataset']}` "
-            f"({made['problems']:,} queries of {made['contexts']:,} contexts), seed {made['seed']}, prices of "
-            f"`{made['price_model']}`; {versions}.{quick} Command: `{made['command']}`"
-        )
-        stories.setdefault(story, []).append(result["experiment"])
-    for story, names in stories.items():
-        lines += [f"- {', '.join(names)}: {story}"]
-    return [*lines, ""]
+        told.setdefault(result.story, []).append(result.experiment)
+    return [f"- {', '.join(names)}: {story}" for story, names in told.items()]
+
+
+def _story(made: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in made["versions"].items())
+    weights = f", weights `{made['weights'][:16]}`" if made["weights"] else ""
+    quick = " A quick run: its figures are no results." if made["is_quick"] else ""
+    return (
+        f"model `{made['model']}`{weights}, dataset `{made['dataset']}` ({made['problems']:,} queries of "
+        f"{made['contexts']:,} contexts), seed {made['seed']}, prices of `{made['price_model']}`; {versions}.{quick} "
+        f"Command: `{made['command']}`"
+    )
+
+
+def _targets(result: Mapping[str, Any]) -> list[str]:
+    link = f"[{result['experiment']}](#{result['experiment']})"
+    return [
+        f"| {link} | {_cell(claim['target'])} | {_cell(claim['measured'])} | {_MET[claim['is_met']]} |"
+        for claim in result["claims"]
+    ]
 
 
 def _section(result: Mapping[str, Any]) -> list[str]:
@@ -117,14 +131,15 @@ def _cell(text: object) -> str:
     return " ".join(str(text).split()).replace("|", "\\|")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> _Shown:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path} cannot be read ({error}); `sleeptime lab report` makes it anew") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path} holds no results; `sleeptime lab report` makes it anew")
-    return found
+        return _Shown(found["experiment"], _story(found["made_with"]), _targets(found), _section(found))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} is no result of this version ({type(error).__name__}: {error}); remove it, and `sleeptime lab "
+            "report` makes it anew"
+        ) from error
 
 
 def _write(path: Path, text: str) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pydantic_ai.models import Model
+from pydantic_ai.models.concurrency import ConcurrencyLimitedModel
 
+from sleeptime.core.budget import parse_budget
 from sleeptime.core.errors import InputError, SleeptimeError
 from sleeptime.core.price import Price, billed_cost_usd
 from sleeptime.core.tokens import approximate_tokens
@@ -19,14 +19,14 @@ from sleeptime.core.usage import Usage
 from sleeptime.lab.cap import CappedModel
 from sleeptime.lab.experiments.experiment import Experiment
 from sleeptime.lab.player import Player
+from sleeptime.lab.plays import Play, plays
 from sleeptime.lab.problem import Problem
-from sleeptime.lab.records import RecordBook
+from sleeptime.lab.records import DraftKey, RecordBook
+from sleeptime.lab.scoring import query_scorer, score_problems
 from sleeptime.lab.sleeper import draft_keys
+from sleeptime.models.budgets import budget_request
 from sleeptime.models.prices import price_of
 from sleeptime.models.retry import RetryModel
-
-if TYPE_CHECKING:
-    from sleeptime.lab.tasks import Play
 
 NANO_TOGETHER: Final = 256
 """Answers under way at once on nano, which decodes them in batches."""
@@ -73,8 +73,7 @@ class Laboratory:
         problems: of one dataset.
         book: of this model on these problems.
         log_folder: where Inspect writes its logs.
-        concurrency: answers under way at once.
-        cap_usd: most that this run may cost; None for a model that costs nothing.
+        concurrency: calls under way at once, of a provider's model.
     """
 
     model: Model
@@ -82,34 +81,46 @@ class Laboratory:
     book: RecordBook
     log_folder: Path
     concurrency: int = 8
-    cap_usd: float | None = None
 
     @property
     def price(self) -> Price | None:
         """Of the model; None where it is unknown."""
         return price_of(self.model.model_name, self.model.system, base_url=self.model.base_url)
 
-    def missing(self, experiments: Sequence[Experiment], *, is_quick: bool) -> list[Play]:
-        """What has to be played for these experiments, each answer once."""
-        from sleeptime.lab.tasks import plays
+    def capped(self, cap_usd: float) -> Laboratory:
+        """The same, whose runs may cost so much, all together.
 
+        Raises:
+            InputError: the price of the model is unknown, or the cap is no amount of money.
+        """
+        if self.price is None:
+            raise InputError(
+                f"the price of {self.model.model_name!r} is unknown, so a cap in USD cannot hold; leave --max-usd out "
+                "to run without one"
+            )
+        return replace(self, model=CappedModel(self.model, self.price, cap_usd))
+
+    def missing(self, experiments: Sequence[Experiment], *, is_quick: bool) -> list[Play]:
+        """What has to be played for these experiments, each answer once.
+
+        Raises:
+            UnsupportedBudget: the model cannot follow the budget of an arm.
+        """
         arms = [arm for experiment in experiments for arm in experiment.arms(is_quick=is_quick)]
-        return [
-            play
-            for play in plays(self.problems, arms)
-            if (play.arm.key, play.problem.id, play.sample) not in self.book.answers
-        ]
+        for budget in {arm.budget for arm in arms}:
+            budget_request(self.model, parse_budget(budget))
+        return [play for play in plays(self.problems, arms) if play.key not in self.book.answers]
 
     def estimate(self, experiments: Sequence[Experiment], *, is_quick: bool) -> Estimate:
         """What these experiments may take, all together."""
         wanted = self.missing(experiments, is_quick=is_quick)
         answered = sum((_answer_usage(play) for play in wanted), Usage())
-        drafts: dict[tuple[str, str, int], Usage] = {}
+        drafts: dict[DraftKey, Usage] = {}
         for play in wanted:
             if play.arm.sleep is not None:
+                read = approximate_tokens(play.problem.context) + _PROMPT_TOKENS
                 for key in draft_keys(play.problem.context_id, play.arm.sleep):
                     if key not in self.book.drafts:
-                        read = approximate_tokens(play.problem.context) + _PROMPT_TOKENS
                         drafts[key] = Usage(input_tokens=read, output_tokens=_DRAFT_TOKENS)
         usage = sum(drafts.values(), answered)
         price = self.price
@@ -122,55 +133,38 @@ class Laboratory:
         Raises:
             CapReached: the cap leaves no room for the next call.
             Incomplete: answers failed; the message says how many and why the first did.
+            InputError: the experiment needs what the model cannot give.
         """
+        scorer = await query_scorer(self.model) if experiment.needs_scores else None
         wanted = self.missing([experiment], is_quick=is_quick)
-        if not wanted:
-            return
-        capped = None if self.cap_usd is None else CappedModel(self.model, self._known_price(), self.cap_usd)
-        retrying = RetryModel(capped or self.model, rng=random.Random())
-        player = Player(retrying, self.book, self.problems)
         async with self.model:
-            try:
-                await self._play(experiment.name, wanted, player, progress)
-            except Incomplete:
-                if capped is not None and capped.refusal is not None:
-                    raise capped.refusal from None
-                raise
+            if wanted:
+                await self._play(experiment.name, wanted, progress)
+        if scorer is not None:
+            await score_problems(scorer, self.problems, self.book, progress)
 
-    def _known_price(self) -> Price:
-        if self.price is None:
-            raise InputError(
-                f"the price of {self.model.model_name!r} is unknown, so a cap in USD cannot hold; leave --max-usd out "
-                "to run without one"
-            )
-        return self.price
-
-    async def _play(self, name: str, wanted: Sequence[Play], player: Player, progress: Progress | None) -> None:
-        os.environ.setdefault("INSPECT_DISPLAY", "none")
-        from inspect_ai import eval_async
-
+    async def _play(self, name: str, wanted: Sequence[Play], progress: Progress | None) -> None:
+        from sleeptime.lab.evaluation import evaluate
         from sleeptime.lab.tasks import lab_task
 
+        is_nano = self.model.system == "nano"
+        model = self.model if is_nano else ConcurrencyLimitedModel(self.model, self.concurrency)
+        player = Player(RetryModel(model, rng=random.Random()), self.book, self.problems)
         done = _Counter(len(wanted), progress)
-        task = lab_task(name, wanted, player, on_record=done.add)
-        [log] = await eval_async(
-            task,
-            model=None,
-            log_dir=str(self.log_folder),
-            max_samples=NANO_TOGETHER if self.model.system == "nano" else self.concurrency,
-            fail_on_error=MAX_FAILURES,
-            log_realtime=False,
-            score_display=False,
+        failure = await evaluate(
+            lab_task(name, wanted, player, on_record=done.add),
+            self.log_folder,
+            at_once=NANO_TOGETHER if is_nano else self.concurrency,
+            max_failures=MAX_FAILURES,
         )
-        failed = [sample.error for sample in log.samples or [] if sample.error is not None]
-        if log.status == "cancelled":
-            raise asyncio.CancelledError
-        if log.status != "success" or failed:
-            why = failed[0].message if failed else log.error.message if log.error else log.status
-            raise Incomplete(
-                f"{done.missing} of {len(wanted)} answers of {name} are missing; the first failure: {why}. What came "
-                "is kept: the same command plays the others"
-            )
+        if failure is None:
+            return
+        if isinstance(self.model, CappedModel) and self.model.refusal is not None:
+            raise self.model.refusal
+        raise Incomplete(
+            f"{done.missing} of {len(wanted)} answers of {name} are missing; the first failure: {failure}. What came "
+            "is kept: the same command plays the others"
+        )
 
 
 class _Counter:

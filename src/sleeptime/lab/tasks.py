@@ -7,7 +7,6 @@ them and shows them (`inspect view`). Its own model is not used: `--model none`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from inspect_ai import Task
 from inspect_ai.dataset import MemoryDataset, Sample
@@ -15,34 +14,11 @@ from inspect_ai.model import ModelOutput, ModelUsage
 from inspect_ai.scorer import CORRECT, INCORRECT, NOANSWER, Score, Scorer, Target, accuracy, grouped, scorer, stderr
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from sleeptime.lab.arm import Arm
 from sleeptime.lab.player import Player
-from sleeptime.lab.problem import Problem
+from sleeptime.lab.plays import Play
 from sleeptime.lab.records import Record
 
 _GRADES = {"right": CORRECT, "wrong": INCORRECT, "unscored": NOANSWER}
-
-
-@dataclass(frozen=True, slots=True)
-class Play:
-    """One answer to be made: sample number `sample` of an arm on a problem."""
-
-    problem: Problem
-    arm: Arm
-    sample: int
-
-    @property
-    def id(self) -> str:
-        """Unique within a task."""
-        return f"{self.arm.key} / {self.problem.id} / {self.sample}"
-
-
-def plays(problems: Sequence[Problem], arms: Sequence[Arm]) -> list[Play]:
-    """Every sample of every arm on every problem; an arm that stands twice is played once, with its most samples."""
-    largest = {arm.key: arm for arm in sorted(arms, key=lambda arm: arm.samples)}
-    return [
-        Play(problem, arm, sample) for arm in largest.values() for problem in problems for sample in range(arm.samples)
-    ]
 
 
 def lab_task(name: str, wanted: Sequence[Play], player: Player, on_record: Callable[[], None] | None = None) -> Task:
@@ -60,8 +36,8 @@ def lab_task(name: str, wanted: Sequence[Play], player: Player, on_record: Calla
             id=play.id,
             input=play.problem.query,
             target=play.problem.answer,
-            metadata={"arm": play.arm.key, "context": play.problem.context_id, "sample": play.sample}
-            | dict(play.problem.tags),
+            metadata=dict(play.problem.tags)
+            | {"arm": play.arm.key, "context": play.problem.context_id, "sample": play.sample},
         )
         for play in wanted
     ]
@@ -100,7 +76,12 @@ def serve(wanted: dict[str, Play], player: Player, on_record: Callable[[], None]
     return solve
 
 
-@scorer(metrics=[grouped(accuracy(), "arm"), grouped(stderr(cluster="context"), "arm")])
+@scorer(
+    metrics=[
+        grouped(accuracy(), "arm", all_label="every arm"),
+        grouped(stderr(cluster="context"), "arm", all=False, name_template="{group_name}: standard error"),
+    ]
+)
 def verdict() -> Scorer:
     """The verdict of the record: C right, I wrong, N unscored."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,8 +14,9 @@ from sleeptime.lab import manifest
 from sleeptime.lab.datasets.jsonl import read_problems, write_problems
 from sleeptime.lab.experiments import NAMES, load_experiment
 from sleeptime.lab.experiments.experiment import Findings, Study
+from sleeptime.lab.lock import FolderLock
 from sleeptime.lab.problem import Problem
-from sleeptime.lab.records import RecordBook
+from sleeptime.lab.records import RecordBook, has_records
 from sleeptime.lab.report import write_findings, write_page
 from sleeptime.models.prices import price_of
 from sleeptime.models.resolve import prompt_profile
@@ -54,9 +54,8 @@ class Workspace:
         seed: int = 0,
         is_quick: bool = False,
         is_fresh: bool = False,
-        command: str = "",
     ) -> Workspace:
-        """Begin in a folder, or go on where a run was stopped.
+        """Begin in a folder, or go on where a run was stopped. Nobody else can write there until the book is closed.
 
         Args:
             folder: made when it is not there.
@@ -65,29 +64,33 @@ class Workspace:
             problems: the dataset.
             seed: of the analysis.
             is_quick: a small run.
-            command: that began it, for the record.
-            is_fresh: put records that are there aside, as ``records.old``, and start anew.
+            is_fresh: put records that are there aside, as ``records.old`` or the next free number, and start anew.
 
         Raises:
-            InputError: the folder holds records of another model, other weights, prompts or problems.
+            InputError: the folder holds records of another model, other weights, prompts or problems, another run
+                writes to it, or it cannot be written.
         """
         records = folder / RECORDS
-        if is_fresh and records.exists():
-            old = folder / f"{RECORDS}.old"
-            shutil.rmtree(old, ignore_errors=True)
-            records.rename(old)
         provider, name = _price_model(model)
-        described = manifest.describe(model, model_name, prompt_profile(model), problems, seed) | {
-            "contexts": len({problem.context_id for problem in problems}),
-            "problems": len(problems),
-            "price_model": f"{provider}:{name}",
-            "is_quick": is_quick,
-            "command": command,
+        described = manifest.describe(model, model_name, prompt_profile(model), problems, seed, is_quick=is_quick) | {
+            "price_model": f"{provider}:{name}"
         }
-        manifest.settle(records, described)
-        if not (records / PROBLEMS).exists():
-            write_problems(records / PROBLEMS, problems)
-        return cls(folder, tuple(problems), RecordBook(records), described)
+        try:
+            if is_fresh:
+                _put_aside(records)
+            book = RecordBook(records, is_writer=True)
+            try:
+                made_with = manifest.settle(records, described)
+                if not has_records(records):
+                    write_problems(records / PROBLEMS, problems, overwrite=True)
+            except BaseException:
+                book.close()
+                raise
+        except OSError as error:
+            raise InputError(
+                f"results cannot be written to {folder} ({error.strerror}); choose another --output"
+            ) from error
+        return cls(folder, tuple(problems), book, made_with)
 
     @classmethod
     def reopen(cls, folder: Path) -> Workspace:
@@ -99,9 +102,13 @@ class Workspace:
         records = folder / RECORDS
         made_with = manifest.read(records)
         problems = tuple(read_problems(records / PROBLEMS))
-        if manifest.dataset_digest(problems) != made_with.get("dataset"):
+        if manifest.dataset_digest(problems) != made_with["dataset"]:
             raise InputError(f"{records / PROBLEMS} is not the dataset that the records were made on")
         return cls(folder, problems, RecordBook(records), made_with)
+
+    def keep_command(self, command: str, experiments: Iterable[str]) -> None:
+        """Keep with the records which command ran which experiments."""
+        manifest.add_commands(self.folder / RECORDS, dict.fromkeys(experiments, command))
 
     def analyse(self, name: str) -> Findings:
         """What the records say on an experiment's question.
@@ -109,26 +116,60 @@ class Workspace:
         Raises:
             InputError: records are missing; the message says which.
         """
-        provider, _, model_name = str(self.made_with["price_model"]).partition(":")
+        price_model = self.made_with["price_model"]
+        provider, _, model_name = price_model.partition(":")
         price = price_of(model_name, provider)
         if price is None:
-            raise InputError(f"the price table does not know {self.made_with['price_model']}, which the records name")
+            raise InputError(f"the price table does not know {price_model}, which the records name")
         study = Study(
             problems=self.problems,
             book=self.book,
-            seed=int(self.made_with["seed"]),
+            seed=self.made_with["seed"],
             price=price,
-            price_model=str(self.made_with["price_model"]),
-            is_quick=bool(self.made_with["is_quick"]),
+            price_model=price_model,
+            is_quick=self.made_with["is_quick"],
         )
         return load_experiment(name).analyse(study)
 
     def report(self, name: str) -> Findings:
-        """Analyse an experiment, and write its findings and the page."""
+        """Analyse an experiment, and write its findings; `write_page` shows them.
+
+        Raises:
+            InputError: records are missing, or the folder cannot be written.
+        """
         findings = self.analyse(name)
-        write_findings(self.folder, load_experiment(name), findings, self.made_with)
-        write_page(self.folder, NAMES)
+        made_with = manifest.read(self.folder / RECORDS)
+        command = made_with.pop("commands").get(name, "")
+        try:
+            write_findings(self.folder, load_experiment(name), findings, made_with | {"command": command})
+        except OSError as error:
+            raise InputError(f"results cannot be written to {self.folder} ({error.strerror})") from error
         return findings
+
+    def write_page(self) -> Path:
+        """Write the page of all experiments with findings in the folder; returns its path.
+
+        Raises:
+            InputError: there are none, one cannot be read, or the folder cannot be written.
+        """
+        try:
+            return write_page(self.folder, NAMES)
+        except OSError as error:
+            raise InputError(f"results cannot be written to {self.folder} ({error.strerror})") from error
+
+
+def _put_aside(records: Path) -> None:
+    """Give records another name, when there are any and nobody writes to them."""
+    if not records.exists():
+        return
+    lock = FolderLock(records)
+    try:
+        number = 1
+        while (old := records.with_name(f"{RECORDS}.old{'' if number == 1 else f'-{number}'}")).exists():
+            number += 1
+        records.rename(old)
+    finally:
+        lock.release()
 
 
 def _price_model(model: Model) -> tuple[str, str]:

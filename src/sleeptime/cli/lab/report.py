@@ -24,7 +24,6 @@ def report(output: Output = DEFAULT_OUTPUT, as_json: Json = False) -> None:
     from sleeptime.cli.output import hint, print_json, progress_bar, say
     from sleeptime.core.errors import InputError
     from sleeptime.lab.experiments import NAMES
-    from sleeptime.lab.report import PAGE
     from sleeptime.lab.workspace import Workspace
 
     workspace = Workspace.reopen(output)
@@ -40,8 +39,9 @@ def report(output: Output = DEFAULT_OUTPUT, as_json: Json = False) -> None:
         hint(f"{name} is left out: {why}")
     if not made:
         raise InputError(f"the records in {output} are complete for no experiment; run `sleeptime lab run` first")
+    page = workspace.write_page()
     if as_json:
-        print_json({"page": str(output / PAGE), "left_out": left_out, "experiments": claim_dicts(made)})
+        print_json({"page": str(page), "left_out": left_out, "experiments": claim_dicts(made)})
     else:
         show_claims(made)
-        say(f"written: {output / PAGE}")
+        say(f"written: {page}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import sys
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,54 +71,70 @@ def run(
     settings = load_settings(model=model)
     resolved = resolve_model(settings.model, timeout_s=settings.model_timeout_s)
     problems = choose_problems(dataset, limit, queries=queries, seed=seed, is_quick=quick)
-    space = Workspace.begin(
-        output, resolved, settings.model, problems, seed=seed, is_quick=quick, is_fresh=fresh, command=command()
-    )
-    laboratory = Laboratory(resolved, space.problems, space.book, output / "logs", concurrency)
-    estimate = laboratory.estimate(experiments, is_quick=quick)
-    laboratory = replace(laboratory, cap_usd=_agreed_cap(estimate, max_usd, is_agreed=yes))
-    found = {experiment.name: _run(experiment, laboratory, space, is_quick=quick) for experiment in experiments}
-    space.book.pack()
-    if as_json:
-        print_json({"page": str(output / PAGE), "experiments": claim_dicts(found)})
-    else:
+    space = Workspace.begin(output, resolved, settings.model, problems, seed=seed, is_quick=quick, is_fresh=fresh)
+    try:
+        laboratory = Laboratory(resolved, space.problems, space.book, output / "logs", concurrency)
+        if max_usd is not None:
+            laboratory = laboratory.capped(max_usd)  # what cannot be capped is refused before anybody is asked
+        cap_usd = _agreed_cap(laboratory.estimate(experiments, is_quick=quick), max_usd, is_agreed=yes)
+        if cap_usd is not None and max_usd is None:
+            laboratory = laboratory.capped(cap_usd)
+        space.keep_command(command(), [experiment.name for experiment in experiments])
+        found, failed = _run_all(experiments, laboratory, space, is_quick=quick)
+        space.book.pack()
+    finally:
+        space.book.close()
+    if found and as_json:
+        print_json({"page": str(output / PAGE), "failed": failed, "experiments": claim_dicts(found)})
+    elif found:
         show_claims(found)
         say(f"written: {output / PAGE}")
+    if failed:
+        raise InputError("; ".join(f"{name}: {why}" for name, why in failed.items()))
 
 
 def _agreed_cap(estimate: Estimate, max_usd: float | None, *, is_agreed: bool) -> float | None:
-    """The cap of a run that costs money, when the user agrees to it; None for a run that costs nothing.
+    """The cap of a run that costs money, when the user agrees to it; None for one that costs nothing.
 
     Raises:
-        InputError: there is nobody to ask, or the price is unknown and no one said that this is fine.
+        InputError: there is nobody to ask.
         Abort: the user does not agree.
     """
     from sleeptime.cli.output import hint, usd
     from sleeptime.core.errors import InputError
 
-    if estimate.cost_usd == 0 and max_usd is None:
-        return None
+    if estimate.cost_usd == 0 or not estimate.answers:
+        return max_usd
     cap = max_usd if max_usd is not None or estimate.cost_usd is None else CAP_OVER_ESTIMATE * estimate.cost_usd
     tokens = estimate.usage
     hint(
         f"{estimate.answers:,} answers and {estimate.drafts:,} drafts: about {tokens.input_tokens:,} input and "
-        f"{tokens.output_tokens:,} output tokens, {usd(estimate.cost_usd)}; "
+        f"{tokens.output_tokens:,} output tokens, cost {usd(estimate.cost_usd)}; "
         + (f"cap {usd(cap)}" if cap is not None else "no cap, because the price is unknown")
     )
     if not is_agreed:
         if not sys.stdin.isatty():
-            raise InputError("this run costs money, and there is no terminal to ask on; add --yes to agree")
+            raise InputError("this run may cost money, and there is no terminal to ask on; add --yes to agree")
         typer.confirm("Go on?", abort=True, err=True)
     return cap
 
 
-def _run(experiment: Experiment, laboratory: Laboratory, space: Workspace, *, is_quick: bool) -> Findings:
+def _run_all(
+    experiments: Sequence[Experiment], laboratory: Laboratory, space: Workspace, *, is_quick: bool
+) -> tuple[dict[str, Findings], dict[str, str]]:
+    """Findings of the experiments, and why those that this model or dataset is not fit for have none."""
     from sleeptime.cli.output import progress_bar
+    from sleeptime.core.errors import InputError
 
-    with progress_bar(experiment.name) as bar:
-        try:
-            asyncio.run(laboratory.run(experiment, is_quick=is_quick, progress=bar.update))
-        finally:
-            space.book.close()
-        bar.update(0, None, label=f"{experiment.name}: analysis")
-        return space.report(experiment.name)
+    found: dict[str, Findings] = {}
+    failed: dict[str, str] = {}
+    for experiment in experiments:
+        with progress_bar(experiment.name) as bar:
+            try:
+                asyncio.run(laboratory.run(experiment, is_quick=is_quick, progress=bar.update))
+                bar.update(0, None, label=f"{experiment.name}: analysis")
+                found[experiment.name] = space.report(experiment.name)
+                space.write_page()
+            except InputError as error:
+                failed[experiment.name] = str(error)
+    return found, failed
