@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from pydantic_ai import RunContext
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
-from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
+from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings
 
@@ -87,17 +85,15 @@ class CappedModel(WrapperModel):
             self._wake()
         return response
 
-    @asynccontextmanager
-    async def request_stream(
+    def request_stream(
         self,
         messages: list[ModelMessage],
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
         run_context: RunContext[Any] | None = None,
-    ) -> AsyncGenerator[StreamedResponse]:
+    ) -> NoReturn:
         """Refused: what a broken stream cost is not known."""
         raise NotImplementedError("a capped model does not stream")
-        yield  # makes this a generator, as the type of the wrapped model asks
 
     async def _room_for(self, worst_usd: float) -> None:
         while self.spent_usd + sum(self._reserved_usd) + worst_usd > self.cap_usd:

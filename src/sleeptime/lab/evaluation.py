@@ -1,14 +1,19 @@
 """Evaluation: plays a task through Inspect, which logs every sample; shows nothing, and writes to one folder.
 
-Knows nothing of experiments.
+Knows nothing of experiments. What samples came to is for the task's own solver to keep: Inspect reads the log back
+through a patch of asyncio that stays, and changes what Ctrl-C does.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,24 +21,24 @@ if TYPE_CHECKING:
     from inspect_ai import Task
 
 
-async def evaluate(task: Task, log_folder: Path, *, at_once: int, max_failures: int) -> str | None:
+async def evaluate(task: Task, log_folder: Path, *, at_once: int, max_failures: int) -> str:
     """Play a task to its end, or until too much of it has failed.
 
     Args:
         task: to play; its solver keeps what it makes.
-        log_folder: where Inspect's log goes, and what else it writes.
+        log_folder: where Inspect's log goes.
         at_once: samples under way at once.
         max_failures: samples that may fail before the rest is left.
 
     Returns:
-        What the first failure said; None when there was none.
+        Why it did not come to its end, ``""`` when it did, whatever single samples came to.
 
     Raises:
         CancelledError: it was interrupted; the log says so.
     """
     from inspect_ai import eval_async
 
-    with _quietly(log_folder):
+    with _quietly():
         logs = await eval_async(
             task,
             model=None,
@@ -48,21 +53,18 @@ async def evaluate(task: Task, log_folder: Path, *, at_once: int, max_failures: 
     if not logs or logs[0].status == "cancelled":  # it ends a cancelled task as if it were done
         raise asyncio.CancelledError
     [log] = logs
-    failures = [sample.error.message for sample in log.samples or [] if sample.error is not None]
-    if failures:
-        return failures[0]
-    return None if log.status == "success" else log.error.message if log.error else f"the evaluation is {log.status}"
+    return "" if log.status == "success" else log.error.message if log.error else f"Inspect says {log.status!r}"
 
 
 @contextmanager
-def _quietly(folder: Path) -> Iterator[None]:
-    """Let Inspect show nothing, and keep its traces and the mark for its viewer below a folder instead of the home's.
+def _quietly() -> Iterator[None]:
+    """Let Inspect show nothing, and leave neither traces nor a mark for its viewer in the user's data folder.
 
     It has no arguments for either: it reads the environment.
     """
     from inspect_ai.util import display_type
 
-    wanted = {"INSPECT_DISPLAY": "none", "XDG_DATA_HOME": str(folder.absolute())}
+    wanted = {"INSPECT_DISPLAY": "none", "XDG_DATA_HOME": _scratch()}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
@@ -74,3 +76,11 @@ def _quietly(folder: Path) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@cache
+def _scratch() -> str:
+    """A folder for as long as this process lives; Inspect opens its trace once, and writes it again at the end."""
+    folder = tempfile.mkdtemp(prefix="sleeptime-lab-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

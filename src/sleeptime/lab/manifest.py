@@ -33,7 +33,7 @@ _SETTLED: Final = {
 }
 """What must not change between the records of one book, and how a change of it is called; versions may change."""
 _PASSWORD: Final = re.compile(r"(?<=://)[^/@\s]+@")
-_ENTRIES: Final = {
+_ENTRIES: Final[dict[str, type | tuple[type, ...]]] = {
     "model": str,
     "weights": (str, type(None)),
     "prompts": dict,

@@ -150,37 +150,42 @@ class Laboratory:
         is_nano = self.model.system == "nano"
         model = self.model if is_nano else ConcurrencyLimitedModel(self.model, self.concurrency)
         player = Player(RetryModel(model, rng=random.Random()), self.book, self.problems)
-        done = _Counter(len(wanted), progress)
-        failure = await evaluate(
-            lab_task(name, wanted, player, on_record=done.add),
+        tally = _Tally(len(wanted), progress)
+        why = await evaluate(
+            lab_task(name, wanted, player, tally),
             self.log_folder,
             at_once=NANO_TOGETHER if is_nano else self.concurrency,
             max_failures=MAX_FAILURES,
         )
-        if failure is None:
+        if not (why or tally.first_failure):
             return
         if isinstance(self.model, CappedModel) and self.model.refusal is not None:
             raise self.model.refusal
         raise Incomplete(
-            f"{done.missing} of {len(wanted)} answers of {name} are missing; the first failure: {failure}. What came "
-            "is kept: the same command plays the others"
+            f"{tally.missing} of {len(wanted)} answers of {name} are missing; the first failure: "
+            f"{tally.first_failure or why}. What came is kept: the same command plays the others"
         )
 
 
-class _Counter:
-    """Counts answers."""
+class _Tally:
+    """Counts answers, and keeps why the first failed."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:
         self._done, self._total, self._progress = 0, total, progress
+        self.first_failure = ""
 
     @property
     def missing(self) -> int:
         return self._total - self._done
 
-    def add(self) -> None:
+    def record(self) -> None:
         self._done += 1
         if self._progress is not None:
             self._progress(self._done, self._total)
+
+    def failure(self, error: Exception) -> None:
+        is_ours = isinstance(error, SleeptimeError)
+        self.first_failure = self.first_failure or (str(error) if is_ours else f"{type(error).__name__}: {error}")
 
 
 def _answer_usage(play: Play) -> Usage:

@@ -6,7 +6,8 @@ them and shows them (`inspect view`). Its own model is not used: `--model none`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from inspect_ai import Task
 from inspect_ai.dataset import MemoryDataset, Sample
@@ -21,14 +22,26 @@ from sleeptime.lab.records import Record
 _GRADES = {"right": CORRECT, "wrong": INCORRECT, "unscored": NOANSWER}
 
 
-def lab_task(name: str, wanted: Sequence[Play], player: Player, on_record: Callable[[], None] | None = None) -> Task:
+class Watcher(Protocol):
+    """Told how a task gets on."""
+
+    def record(self) -> None:
+        """An answer is there."""
+        ...
+
+    def failure(self, error: Exception) -> None:
+        """An answer failed."""
+        ...
+
+
+def lab_task(name: str, wanted: Sequence[Play], player: Player, watcher: Watcher | None = None) -> Task:
     """An Inspect task that plays what is wanted.
 
     Args:
         name: of the experiment.
         wanted: at least one.
         player: answers, and keeps records.
-        on_record: called when an answer is there.
+        watcher: told of each answer.
     """
     by_id = {play.id: play for play in wanted}
     samples = [
@@ -43,21 +56,26 @@ def lab_task(name: str, wanted: Sequence[Play], player: Player, on_record: Calla
     ]
     return Task(
         dataset=MemoryDataset(samples, name=name),
-        solver=serve(by_id, player, on_record),
+        solver=serve(by_id, player, watcher),
         scorer=verdict(),
         name=name,
     )
 
 
 @solver
-def serve(wanted: dict[str, Play], player: Player, on_record: Callable[[], None] | None = None) -> Solver:
+def serve(wanted: dict[str, Play], player: Player, watcher: Watcher | None = None) -> Solver:
     """Answers a sample through `Player`."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         play = wanted[str(state.sample_id)]
-        record = await player.play(play.problem, play.arm, play.sample)
-        if on_record is not None:
-            on_record()
+        try:
+            record = await player.play(play.problem, play.arm, play.sample)
+        except Exception as error:
+            if watcher is not None:
+                watcher.failure(error)
+            raise
+        if watcher is not None:
+            watcher.record()
         usage = record.usage
         state.output = ModelOutput.from_content("sleeptime", record.reply)
         state.output.usage = ModelUsage(

@@ -110,6 +110,12 @@ class Workspace:
         """Keep with the records which command ran which experiments."""
         manifest.add_commands(self.folder / RECORDS, dict.fromkeys(experiments, command))
 
+    @property
+    def ran(self) -> list[str]:
+        """The experiments that commands ran here, in the order of the report."""
+        commands = manifest.read(self.folder / RECORDS)["commands"]
+        return [name for name in NAMES if name in commands]
+
     def analyse(self, name: str) -> Findings:
         """What the records say on an experiment's question.
 

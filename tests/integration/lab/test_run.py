@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from inspect_ai.log import EvalLog, read_eval_log
+from inspect_ai.log import EvalLog, read_eval_log_async
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models import Model, ModelRequestParameters
 
@@ -51,9 +51,9 @@ def new_lab(tmp_path: Path) -> Iterator[NewLab]:
         book.close()
 
 
-def the_log(tmp_path: Path) -> EvalLog:
+async def the_log(tmp_path: Path) -> EvalLog:
     [path] = (tmp_path / "out" / "logs").glob("*.eval")
-    return read_eval_log(str(path))
+    return await read_eval_log_async(str(path))
 
 
 async def test_every_answer_is_played_graded_recorded_and_logged(new_lab: NewLab, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ async def test_every_answer_is_played_graded_recorded_and_logged(new_lab: NewLab
     assert [record.verdict for record in lab.book.of("v0")] == ["right", "wrong", "unscored"]
     assert told == [(1, 3), (2, 3), (3, 3)]
 
-    log = the_log(tmp_path)
+    log = await the_log(tmp_path)
     assert (log.status, log.eval.task) == ("success", "tiny")
     assert log.samples is not None
     grades = {str(sample.id): sample.scores["verdict"].value for sample in log.samples if sample.scores}
@@ -104,7 +104,16 @@ async def test_nothing_is_written_but_to_the_output_folder_and_nothing_is_shown(
     assert dict(os.environ) == before
     assert list(home.rglob("*")) == list(cwd.rglob("*")) == []
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"records", "logs"}
+    assert [path.suffix for path in (tmp_path / "out" / "logs").iterdir()] == [".eval"]
     assert capfd.readouterr() == ("", "")
+
+
+async def test_asyncio_stays_as_it_is(new_lab: NewLab) -> None:
+    run = asyncio.run
+    await new_lab(reader()).run(TINY, is_quick=False)
+    with pytest.raises(Incomplete):
+        await new_lab(ScriptedModel([])).run(TinyExperiment((Arm("v4"),)), is_quick=False)
+    assert asyncio.run is run
 
 
 async def test_a_second_run_plays_nothing(new_lab: NewLab) -> None:
@@ -140,7 +149,7 @@ async def test_answers_that_fail_are_counted_and_played_by_the_next_run(new_lab:
     model = ScriptedModel(reply)
     with pytest.raises(Incomplete, match=r"^1 of 5 answers of tiny are missing; .*out of luck.*kept"):
         await new_lab(model).run(TinyExperiment((Arm("v0"),)), is_quick=False)
-    assert the_log(tmp_path).status == "success"
+    assert (await the_log(tmp_path)).status == "success"
     fails = False
     lab = new_lab(model)
     await lab.run(TinyExperiment((Arm("v0"),)), is_quick=False)
@@ -219,7 +228,7 @@ async def test_an_interrupted_run_says_so_and_goes_on_where_it_was(new_lab: NewL
         await task
     kept = len(lab.book.answers)
     assert 5 <= kept < 20
-    assert the_log(tmp_path).status == "cancelled"
+    assert (await the_log(tmp_path)).status == "cancelled"
     lab = new_lab(model, boxes(20))
     assert len(lab.book.answers) == kept
     calls = len(model.requests)

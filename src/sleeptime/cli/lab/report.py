@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sleeptime.cli.lab.extra import need_extra
 from sleeptime.cli.options import Json
 
 Output = Annotated[
@@ -16,21 +17,21 @@ DEFAULT_OUTPUT = Path("lab-results")
 
 
 def report(output: Output = DEFAULT_OUTPUT, as_json: Json = False) -> None:
-    """Make figures, tables and page again from records; calls no model.
+    """Make figures, tables and page again from records of the experiments that were run; calls no model.
 
     An experiment whose records are not complete is left out, and named on stderr.
     """
     from sleeptime.cli.lab.show import claim_dicts, show_claims
     from sleeptime.cli.output import hint, print_json, progress_bar, say
     from sleeptime.core.errors import InputError
-    from sleeptime.lab.experiments import NAMES
     from sleeptime.lab.workspace import Workspace
 
+    need_extra("matplotlib")
     workspace = Workspace.reopen(output)
     made, left_out = {}, {}
     with progress_bar("analysing") as bar:
-        for number, name in enumerate(NAMES):
-            bar.update(number, len(NAMES), label=name)
+        for number, name in enumerate(workspace.ran):
+            bar.update(number, len(workspace.ran), label=name)
             try:
                 made[name] = workspace.report(name)
             except InputError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sleeptime.cli.lab.extra import need_extra
 from sleeptime.cli.lab.report import DEFAULT_OUTPUT, Output
 from sleeptime.cli.options import Json, Model
 
@@ -64,9 +64,7 @@ def run(
     from sleeptime.models.resolve import resolve_model
     from sleeptime.settings import load_settings
 
-    lacking = [name for name in ("inspect_ai", "matplotlib") if importlib.util.find_spec(name) is None]
-    if lacking:
-        raise InputError(f"the lab needs {' and '.join(lacking)}: pip install 'sleeptime[lab]'")
+    need_extra("inspect_ai", "matplotlib")
     experiments = [load_experiment(name) for name in (NAMES if "all" in names else dict.fromkeys(names))]
     settings = load_settings(model=model)
     resolved = resolve_model(settings.model, timeout_s=settings.model_timeout_s)
