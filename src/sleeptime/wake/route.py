@@ -6,7 +6,9 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
+from sleeptime.core.budget import Budget, Verbosity
 from sleeptime.core.context import Context
 from sleeptime.core.errors import NotFound
 from sleeptime.core.note import LearnedContext, Note, NoteKind, Verdict
@@ -16,13 +18,17 @@ class Route(StrEnum):
     """How a query is served."""
 
     AUTO = "auto"
-    """The first of the others that is possible."""
+    """The first of the others that is possible; no notes where the budget rechecks everything (`wants_notes`)."""
     RECALL = "recall"
     """A verified answer to this very question, without a model call."""
     NOTES = "notes"
     """A model reads the notes, and the context too."""
     FULL = "full"
     """A model reads the context alone: test-time compute only, the paper's baseline."""
+
+
+RECHECKING: Final = Verbosity(4)
+"""The budget at which every number is worked out and checked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,16 @@ class RouteChoice:
 
     route: Route
     recalled: Note | None = None
+
+
+def wants_notes(asked: Route, budget: Budget) -> bool:
+    """Whether notes are worth a place in the prompt.
+
+    ``auto`` leaves them out at v4, where every step is worked out from the context and checked again: there a note saves
+    nothing and can only mislead (docs/decisions/017). The paper's crossover is at its high budgets too
+    (arXiv:2504.13171, section 5.1).
+    """
+    return asked is not Route.FULL and not (asked is Route.AUTO and budget == RECHECKING)
 
 
 def choose_route(

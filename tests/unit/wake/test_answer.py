@@ -48,6 +48,7 @@ async def ask(
     notes_limit_tokens: int = 1000,
     profile: str = "default",
     plan: Plan | None = None,
+    budget: Verbosity = Verbosity(0),
 ) -> tuple[Answer, ScriptedModel]:
     model = ScriptedModel([reply])
     got = await answer(
@@ -55,7 +56,7 @@ async def ask(
         context,
         learned,
         query,
-        budget=Verbosity(0),
+        budget=budget,
         plan=plan or Plan(),
         route=route,
         keep_raw=keep_raw,
@@ -81,6 +82,14 @@ async def test_full_is_the_baseline_without_any_note() -> None:
     assert (got.route, got.notes_used) == (Route.FULL, ())
     assert "72 apples" not in model.requests[0].text
     assert PART.text in model.requests[0].text
+
+
+async def test_auto_leaves_notes_out_at_v4() -> None:
+    got, model = await ask(budget=Verbosity(4))
+    assert (got.route, got.notes_used) == (Route.FULL, ())
+    assert "72 apples" not in str(model.requests)
+    got, _ = await ask(budget=Verbosity(4), route=Route.NOTES)
+    assert (got.route, got.notes_used) == (Route.NOTES, (NOTE.id,))
 
 
 async def test_without_the_raw_context_the_notes_take_its_place() -> None:

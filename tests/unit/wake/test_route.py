@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from sleeptime.core.budget import Budget, Effort, Verbosity
 from sleeptime.core.context import Context, Part
 from sleeptime.core.errors import NotFound
 from sleeptime.core.note import LearnedContext, Note, NoteKind, Verdict
-from sleeptime.wake.route import Route, RouteChoice, choose_route
+from sleeptime.wake.route import Route, RouteChoice, choose_route, wants_notes
 
 CONTEXT = Context("shop", (Part("a", "one"),))
 QUESTION = Note(NoteKind.QUESTION, "q", "How many apples?", "72", verdict=Verdict.VERIFIED, votes=2)
@@ -60,3 +61,14 @@ def test_without_notes_auto_is_full_and_notes_is_an_error_that_says_what_to_do()
     assert choose_route(Route.AUTO, "q", CONTEXT, None, ()) == RouteChoice(Route.FULL)
     with pytest.raises(NotFound, match="sleeptime sleep shop"):
         choose_route(Route.NOTES, "q", CONTEXT, None, ())
+
+
+@pytest.mark.parametrize("budget", [*(Verbosity(level) for level in range(4)), Effort("high")])
+def test_auto_takes_notes_where_they_can_save_work(budget: Budget) -> None:
+    assert wants_notes(Route.AUTO, budget)
+
+
+def test_auto_takes_no_notes_where_everything_is_worked_out_again() -> None:
+    assert not wants_notes(Route.AUTO, Verbosity(4))
+    assert wants_notes(Route.NOTES, Verbosity(4)), "whoever asks for notes gets them"
+    assert not wants_notes(Route.FULL, Verbosity(0))
