@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 from itertools import groupby, islice
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from sleeptime.lab.worlds import HELD_OUT, TRAINING, Split, generate_worlds
 from sleeptime.lab.worlds.world import World
 
 
-def problems(**dials: object) -> list[Problem]:
+def problems(**dials: Any) -> list[Problem]:
     return list(world_problems(replace(WorldDials(contexts=40), **dials)))
 
 

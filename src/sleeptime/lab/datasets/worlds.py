@@ -31,7 +31,7 @@ class WorldSet(StrEnum):
     HELD_OUT = "held-out"
 
     @property
-    def split(self) -> Split:
+    def world_split(self) -> Split:
         """The split its contexts belong to by their content."""
         return Split.TEST if self is WorldSet.HELD_OUT else Split(self.value)
 
@@ -101,7 +101,7 @@ def world_problems(dials: WorldDials) -> Iterator[Problem]:
     rng = random.Random(f"queries:{dials.which}:{dials.seed}")
     drawn, misses = 0, 0
     seen: set[str] = set()
-    for world in generate_worlds(dials.which.split, dials.seed, dials.which.families):
+    for world in generate_worlds(dials.which.world_split, dials.seed, dials.which.families):
         wanted = [query for query in world.queries if _is_wanted(world, query, dials)]
         asked = _without_leaks(world, draw_queries(wanted, len(wanted), rng), dials.queries)
         context_id = context_id_of(world.text)
