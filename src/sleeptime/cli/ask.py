@@ -26,7 +26,7 @@ def ask(
     ] = None,
     route: Annotated[
         Literal["auto", "recall", "notes", "full"],
-        typer.Option(help="auto takes the cheapest that holds, and no notes at v4; full uses none (the paper's baseline)."),
+        typer.Option(help="auto takes the cheapest that holds (no notes at v4); full uses none: the paper's baseline."),
     ] = "auto",
     model: Model = None,
     database: Database = None,

@@ -47,8 +47,8 @@ class RouteChoice:
 def wants_notes(asked: Route, budget: Budget) -> bool:
     """Whether notes are worth a place in the prompt.
 
-    ``auto`` leaves them out at v4, where every step is worked out from the context and checked again: there a note saves
-    nothing and can only mislead (docs/decisions/017). The paper's crossover is at its high budgets too
+    ``auto`` leaves them out at v4, where every step is worked out from the context and checked again: there a note
+    saves nothing and can only mislead (docs/decisions/017). The paper's crossover is at its high budgets too
     (arXiv:2504.13171, section 5.1).
     """
     return asked is not Route.FULL and not (asked is Route.AUTO and budget == RECHECKING)

@@ -48,7 +48,7 @@ async def ask(
     notes_limit_tokens: int = 1000,
     profile: str = "default",
     plan: Plan | None = None,
-    budget: Verbosity = Verbosity(0),
+    budget: int = 0,
 ) -> tuple[Answer, ScriptedModel]:
     model = ScriptedModel([reply])
     got = await answer(
@@ -56,7 +56,7 @@ async def ask(
         context,
         learned,
         query,
-        budget=budget,
+        budget=Verbosity(budget),
         plan=plan or Plan(),
         route=route,
         keep_raw=keep_raw,
@@ -85,10 +85,10 @@ async def test_full_is_the_baseline_without_any_note() -> None:
 
 
 async def test_auto_leaves_notes_out_at_v4() -> None:
-    got, model = await ask(budget=Verbosity(4))
+    got, model = await ask(budget=4)
     assert (got.route, got.notes_used) == (Route.FULL, ())
     assert "72 apples" not in str(model.requests)
-    got, _ = await ask(budget=Verbosity(4), route=Route.NOTES)
+    got, _ = await ask(budget=4, route=Route.NOTES)
     assert (got.route, got.notes_used) == (Route.NOTES, (NOTE.id,))
 
 

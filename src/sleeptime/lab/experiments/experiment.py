@@ -1,7 +1,7 @@
 """What an experiment is: a question, the arms that are played, and what is found in their records.
 
-An experiment calls no model. `lab.run` plays its arms and `lab.report` writes its findings, so that everything can be made
-again from records.
+An experiment calls no model. `lab.run` plays its arms and `lab.report` writes its findings, so that everything can be
+made again from records.
 """
 
 from __future__ import annotations
