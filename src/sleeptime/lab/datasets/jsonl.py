@@ -123,8 +123,10 @@ def _problem(row: Row) -> Problem:
         true_value(source, answer)
     except InputError as error:
         raise InputError(f"{row.where}: {error}") from error
-    context_id = row.text("context_id") if "context_id" in row.fields else context_id_of(context)
-    return Problem(row.text("id"), context, row.text("query"), answer, source, context_id, _tags(row))
+    name = row.text("id")
+    default_id = context_id_of(context) if context else name
+    context_id = row.text("context_id") if "context_id" in row.fields else default_id
+    return Problem(name, context, row.text("query"), answer, source, context_id, _tags(row))
 
 
 def _tags(row: Row) -> dict[str, Tag]:

@@ -25,10 +25,12 @@ class Row:
     Args:
         where: names its place, such as ``"p1.jsonl line 7"``.
         fields: what it holds.
+        origin: short name of what it comes from, such as ``"p1"``.
     """
 
     where: str
     fields: dict[str, Any]
+    origin: str = ""
 
     def text(self, name: str, default: str | None = None) -> str:
         """A field that must be a text with something in it.
