@@ -130,9 +130,9 @@ def read(folder: Path) -> dict[str, Any]:
     path = folder / NAME
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"there are no records in {folder}; run `sleeptime lab run` first") from error
-    except ValueError as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{path} cannot be read ({error}); remove the folder to start anew") from error
     if not isinstance(found, dict) or not all(isinstance(found.get(name), kind) for name, kind in _ENTRIES.items()):
         raise InputError(f"{path} is not a manifest of this version; remove the folder to start anew")

@@ -121,7 +121,7 @@ def _run_all(
     experiments: Sequence[Experiment], laboratory: Laboratory, space: Workspace, *, is_quick: bool
 ) -> tuple[dict[str, Findings], dict[str, str]]:
     """Findings of the experiments, and why those that this model or dataset is not fit for have none."""
-    from sleeptime.cli.output import progress_bar
+    from sleeptime.cli.output import hint, progress_bar
     from sleeptime.core.errors import InputError
 
     found: dict[str, Findings] = {}
@@ -135,4 +135,7 @@ def _run_all(
                 space.write_page()
             except InputError as error:
                 failed[experiment.name] = str(error)
+            except KeyboardInterrupt:
+                hint("interrupted; what came is kept, and the same command goes on where it was")
+                raise
     return found, failed
