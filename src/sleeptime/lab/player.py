@@ -14,6 +14,7 @@ from sleeptime.core.budget import parse_budget
 from sleeptime.core.context import Context, Part
 from sleeptime.core.errors import BadReply, InputError
 from sleeptime.core.note import LearnedContext
+from sleeptime.core.text import kept_text
 from sleeptime.core.usage import Usage
 from sleeptime.lab.answers import grade
 from sleeptime.lab.arm import Arm, Damage, Harm
@@ -40,6 +41,9 @@ class Player:
         model: answers and sleeps, metered and retried as the caller likes.
         book: where drafts and answers are kept.
         problems: all of them; damage takes notes from the contexts of others.
+
+    Raises:
+        InputError: two texts have one context id, or an id cannot name a context.
     """
 
     def __init__(self, model: Model, book: RecordBook, problems: Sequence[Problem]) -> None:
@@ -47,7 +51,13 @@ class Player:
         self._book = book
         self._sleeper = Sleeper(model, book)
         self._profile = prompt_profile(model)
-        texts = {problem.context_id: problem.context for problem in problems}
+        texts: dict[str, str] = {}
+        for problem in problems:
+            if texts.setdefault(problem.context_id, problem.context) != problem.context:
+                raise InputError(
+                    f"the problem {problem.id!r} has another context than earlier ones with the context_id "
+                    f"{problem.context_id!r}; an id stands for one text"
+                )
         self._contexts = {name: Context(name, (Part(PART, text),) if text else ()) for name, text in texts.items()}
         order = list(texts)
         self._next = dict(zip(order, [*order[1:], order[0]], strict=True)) if order else {}
@@ -140,4 +150,5 @@ class Player:
         text = " ".join("".join(part.content for part in response.parts if isinstance(part, TextPart)).split())
         if not text:
             raise BadReply(f"the model guessed no question about {context.name!r}")
+        text = kept_text(text)
         return text if text.endswith("?") else f"{text}?", Usage.from_inclusive(response.usage)
