@@ -24,6 +24,10 @@ PROFILES: Final = ("default", "nano")
 """Prompt profiles: ``default`` for any chat model, ``nano`` for the embedded model's control words."""
 
 PROMPT_NAMES: Final = ("answer", "guess", "notes", "rethink")
+"""Prompts that every profile has."""
+
+DEFAULT_ONLY: Final = ("queries",)
+"""Prompts that only the profile ``default`` has: nano writes no data sets."""
 
 _USER_BLOCKS: Final = ("stable", "asked")
 
@@ -78,8 +82,9 @@ def prompt_source(profile: str, name: str) -> str:
     """
     if profile not in PROFILES:
         raise InputError(f"prompt profile {profile!r} is not known; allowed: {', '.join(PROFILES)}")
-    if name not in PROMPT_NAMES:
-        raise InputError(f"prompt {name!r} is not known; allowed: {', '.join(PROMPT_NAMES)}")
+    names = PROMPT_NAMES + (DEFAULT_ONLY if profile == "default" else ())
+    if name not in names:
+        raise InputError(f"prompt {name!r} is not known in {profile!r}; allowed: {', '.join(names)}")
     return files(__package__).joinpath(profile, f"{name}.jinja").read_text(encoding="utf-8")
 
 
