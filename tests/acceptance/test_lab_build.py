@@ -97,7 +97,10 @@ def test_the_users_own_files_and_more_queries_for_them(tmp_path: Path) -> None:
         (("stateful-aime", "bad.jsonl", "--output", "x.jsonl"), "bad.jsonl line 2 is not JSON"),
         (("stateful-aime", "binary.jsonl", "--output", "x.jsonl"), "not UTF-8"),
         (("released", "bad.parquet", "--output", "x.jsonl"), "Parquet"),
-        (("stateful-gsm-symbolic", "hostile.json", "--output", "x.jsonl"), "hostile.json line 1: the attribute .system is not allowed"),
+        (
+            ("stateful-gsm-symbolic", "hostile.json", "--output", "x.jsonl"),
+            "hostile.json line 1: the attribute .system is not allowed",
+        ),
         (("multi-query", "there.jsonl", "--output", "x.jsonl"), "--model"),
         (
             ("multi-query", "there.jsonl", "--output", "x.jsonl", "--model", "openai-compatible:http://127.0.0.1:9#m"),
