@@ -9,6 +9,7 @@ import time
 import pytest
 
 from sleeptime.core.errors import InputError
+from sleeptime.lab.datasets.expressions import Word
 from sleeptime.lab.datasets.rows import Row
 from sleeptime.lab.datasets.templates import Instance, Template, num_steps, read_template
 from sleeptime.lab.datasets.word_lists import LISTS
@@ -21,7 +22,7 @@ How many pens has {name,Ann} left?
 - $n = range(5, 40)
 - color = sample(["red", "blue"])
 - $price = arange(0.5, 9, 0.5)
-- $frac = sample(fractions)
+- $frac = sample(fraction_alnum)
 
 #conditions:
 - is_int(n * frac)
@@ -44,8 +45,7 @@ def small(init: str, conditions: str, answer: str = "1", question: str = "How ma
 
 def test_an_instance_meets_the_conditions_and_has_the_answer_of_its_numbers() -> None:
     rng = random.Random(0)
-    fractions = {"half": 1 / 2, "one-third": 1 / 3, "two-thirds": 2 / 3, "one-fourth": 1 / 4, "three-fourths": 3 / 4}
-    fractions["one-fifth"] = 1 / 5
+    fractions = {word.text: word.number for word in LISTS["fraction_alnum"] if isinstance(word, Word)}
     for _ in range(100):
         found = template().instance(rng)
         match = re.fullmatch(
@@ -58,7 +58,7 @@ def test_an_instance_meets_the_conditions_and_has_the_answer_of_its_numbers() ->
         assert name == again != other
         assert 5 <= int(n) < 40
         assert int(n) * float(price) < 200
-        assert found.answer == pytest.approx(int(n) * (1 - fractions[frac]))
+        assert found.answer == int(n) * (1 - fractions[frac])
         assert found.answer.denominator == 1
         assert found.num_steps == 2
 
@@ -96,6 +96,19 @@ def test_pairs_of_a_word_and_its_number_are_taken_apart() -> None:
     found = small("- (a, x) = sample([('two', 2), ('six', 6)])\n- w, v = sample(multiple)", "- True", "x * v")
     answers = {found.instance(random.Random(seed)).answer for seed in range(60)}
     assert answers == {x * v for x in (2, 6) for v in (2, 3, 4)}
+
+
+def test_a_number_that_is_drawn_with_its_word_is_written_in_words_and_calculated_with() -> None:
+    text = "{n,(two, 2)} of {m,9} pens are dry. How many write?\n#init:\n- $n = range_str(2, 40, 1, numbers)\n"
+    text += "- $m = range(50, 99)\n- $share = sample(fraction_alnum)\n#answer: m - n"
+    rng = random.Random(0)
+    words = {str(word): number for number, word in enumerate(LISTS["numbers"], 1)}
+    assert (words["nineteen"], words["twenty"], words["forty-two"], words["ninety-nine"]) == (19, 20, 42, 99)
+    for _ in range(50):
+        found = template(text, "{m}-{n}=<<{m}-{n}={m-n}>>{m-n}\n#### {m-n}").instance(rng)
+        match = re.match(r"([A-Z][a-z-]+) of (\d+) pens", found.question)
+        assert match
+        assert found.answer == int(match[2]) - words[match[1].lower()]
 
 
 def test_a_sentence_begins_with_a_capital_and_a_slot_that_is_never_drawn_keeps_its_default() -> None:

@@ -113,12 +113,12 @@ class _Draws:
         return tuple(choices[(start + offset) % len(choices)] for offset in range(wanted))
 
     def range_str(self, start: Value, stop: Value, step: Value, words: Value) -> Value:
-        """A number with its word: the n-th word of a list."""
+        """A number that is written as a word: the n-th of a list."""
         number = _whole(self.sample(_range(start, stop, step)))
         named = _items(words)
         if not 1 <= number <= len(named):
             raise NoValue(f"there is no word for {number}")
-        return (named[number - 1], number)
+        return Word(shown(named[number - 1]), number)
 
 
 def _range(*limits: Value) -> Choices:

@@ -118,7 +118,7 @@ class Template:
         raise InputError(f"no values meet the conditions in {MAX_DRAWS:,} draws (last of all, {reason})")
 
     def _written(self, values: Mapping[str, Value], drawing: _Drawing) -> Instance:
-        worked = drawing.render(self._worked, values)
+        worked = drawing.render(self._worked, values, is_worked=True)
         marked = re.search(r"####(.*)", worked)
         answers = [] if self._answer is None else [as_number(drawing.value(self._answer, values))]
         if marked:
@@ -241,19 +241,20 @@ class _Drawing:
             raise InputError(f"{len(several):,} values are drawn for the names {', '.join(names)}")
         values.update(zip(names, items, strict=True))
 
-    def render(self, pieces: Sequence[str | Slot], values: Mapping[str, Value]) -> str:
+    def render(self, pieces: Sequence[str | Slot], values: Mapping[str, Value], *, is_worked: bool = False) -> str:
+        """Fill the slots; a worked answer calculates with the numbers that a question writes as words."""
         text = ""
         for piece in pieces:
-            text += piece if isinstance(piece, str) else self._filled(piece, values, text)
+            text += piece if isinstance(piece, str) else self._filled(piece, values, text, is_worked=is_worked)
             if len(text) > 2 * MAX_TEXT_CHARS:
                 raise InputError("its text grows too long")
         return text.strip()
 
-    def _filled(self, slot: Slot, values: Mapping[str, Value], before: str) -> str:
+    def _filled(self, slot: Slot, values: Mapping[str, Value], before: str, *, is_worked: bool) -> str:
         if slot.expression is None:
             return slot.default
         value = self.value(slot.expression, values)
-        word = shown(value)
+        word = shown(value.number if is_worked and isinstance(value, Word) else value)
         if before.endswith(("$", "€", "£")) and re.fullmatch(r"-?\d+\.\d", word):
             word += "0"
         # A word at the beginning of a sentence gets a capital.

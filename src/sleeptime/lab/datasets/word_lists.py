@@ -37,7 +37,6 @@ _FEMALE: Final = (
     "Lucia",
 )
 
-_HALVES: Final = (Word("half", Fraction(1, 2)), Word("a third", Fraction(1, 3)), Word("a quarter", Fraction(1, 4)))
 _FRACTION_WORDS: Final = (
     Word("half", Fraction(1, 2)),
     Word("one-third", Fraction(1, 3)),
@@ -56,24 +55,33 @@ _MULTIPLES: Final = (Word("double", 2), Word("triple", 3), Word("quadruple", 4))
 _MONTHS: Final = "January February March April May June July August September October November December"
 _DAYS: Final = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday"
 
+_SMALL: Final = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
+_UNITS: Final = tuple(_SMALL.split())
+_TENS: Final = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+
 LISTS: Final[Mapping[str, Sequence[Value]]] = {
     "names": (*_MALE, *_FEMALE),
     "names_male": _MALE,
+    "male_names": _MALE,
     "names_female": _FEMALE,
     "cities": ("Lima", "Oslo", "Nairobi", "Hanoi", "Porto", "Quito", "Turin", "Perth"),
     "colors": ("red", "blue", "green", "yellow", "purple", "orange", "white", "brown"),
     "currencies_sym": ("$", "€", "£"),
-    "fraction_alnum": (*_HALVES, *_FRACTION_NUMBERS),
+    "fraction_alnum": _FRACTION_WORDS,
     "fraction_alph": _FRACTION_WORDS,
     "fraction_decimals": tuple(Fraction(number, 100) for number in (10, 20, 25, 40, 50, 60, 75, 80)),
     "fraction_nums": _FRACTION_NUMBERS,
-    "fractions": _FRACTION_WORDS,
+    "fractions": _FRACTION_NUMBERS,
     "fruits": ("apple", "banana", "cherry", "fig", "grape", "lemon", "mango", "peach"),
     "length_lg": ("mile", "kilometer"),
     "months": tuple(_MONTHS.split()),
     "multi_times": _TIMES,
     "multiple": _MULTIPLES,
     "multiple_ice": _MULTIPLES,
+    "numbers": (*_UNITS, *(f"{ten}{unit}" for ten in _TENS for unit in ("", *(f"-{word}" for word in _UNITS[:9])))),
     "sports": ("basketball", "chess", "football", "hockey", "rowing", "tennis", "volleyball"),
     "weekdays": tuple(_DAYS.split()),
     "weights_med": ("kilogram", "pound"),
