@@ -26,7 +26,9 @@ def ask(
     ] = None,
     route: Annotated[
         Literal["auto", "recall", "notes", "full"],
-        typer.Option(help="auto takes the cheapest that holds (no notes at v4); full uses none: the paper's baseline."),
+        typer.Option(
+            help="auto takes the cheapest that holds (at v3 and v4, see docs/cli.md); full uses none: the paper's baseline."
+        ),
     ] = "auto",
     model: Model = None,
     database: Database = None,
@@ -43,7 +45,7 @@ def ask(
         return await sleeptime.ask(name, query, route=route)
 
     answered = run(work, model=model, budget=budget, database_url=database)
-    if answered.route == "full" and route == "auto" and answered.budget != "v4":
+    if answered.route == "full" and route == "auto" and answered.budget not in ("v3", "v4"):
         hint(f"{name} has no notes in service, so the whole context was read (route full); sleeptime sleep {name}")
     if as_json:
         print_json(_as_dict(answered))

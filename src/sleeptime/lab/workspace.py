@@ -21,8 +21,8 @@ from sleeptime.lab.report import write_findings, write_page
 from sleeptime.models.prices import price_of
 from sleeptime.models.resolve import prompt_profile
 
-PRICE_MODEL: Final = ("openai", "gpt-4o-mini")
-"""Whose prices stand in for a model that costs nothing: the paper's first model (arXiv:2504.13171, section 4)."""
+PRICE_MODEL: Final = ("openai", "gpt-5-mini")
+"""Whose prices stand in for a model that costs nothing: the model of the README's example."""
 RECORDS: Final = "records"
 PROBLEMS: Final = "problems.jsonl"
 

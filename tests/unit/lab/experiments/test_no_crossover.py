@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from sleeptime.core.errors import InputError
 from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments.no_crossover import EXPERIMENT
+from sleeptime.lab.experiments.recipes import MERGED
 from sleeptime.wake.route import Route
 from tests.unit.lab.experiments.played import arms_of, play, problems, study
 
@@ -89,9 +91,10 @@ def test_the_routes_that_auto_took_are_shown(tmp_path: Path) -> None:
 
 def test_missing_records_name_the_arm_and_how_many(tmp_path: Path) -> None:
     book = play(tmp_path, ASKED, arms_of(EXPERIMENT), crossing)
+    key = Arm("v3", MERGED, route=Route.NOTES).key
     for problem in ASKED[:7]:
-        del book.answers["v3 sleep(drafts=10) route=notes", problem.id, 0]
-    with pytest.raises(InputError, match=r"'v3 sleep\(drafts=10\) route=notes'.* 7 of 100 problems"):
+        del book.answers[key, problem.id, 0]
+    with pytest.raises(InputError, match=rf"{re.escape(repr(key))}.* 7 of 100 problems"):
         EXPERIMENT.analyse(study(book, ASKED))
 
 
