@@ -27,7 +27,7 @@ def ask(
     route: Annotated[
         Literal["auto", "recall", "notes", "full"],
         typer.Option(
-            help="auto takes the cheapest that holds (at v3 and v4, see docs/cli.md); full uses none: the paper's baseline."
+            help="auto takes the cheapest that holds (docs/cli.md); full uses no notes (the paper's baseline)."
         ),
     ] = "auto",
     model: Model = None,
