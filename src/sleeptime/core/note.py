@@ -91,7 +91,6 @@ class LearnedContext:
         notes: in the order in which they are served.
         strategy: the sleep strategy that wrote it (``"rethink"``, ``"notes"``).
         model: name of the model that wrote it.
-        drafts: how many drafts wrote notes; votes are counted among them.
     """
 
     context: str
@@ -99,10 +98,9 @@ class LearnedContext:
     notes: tuple[Note, ...]
     strategy: str
     model: str
-    drafts: int = 1
 
     @property
     def digest(self) -> str:
         """16 hex digits of the whole value, votes and verdicts included."""
         notes = [(note.id, note.votes, note.verdict) for note in self.notes]
-        return _digest(self.context, self.context_version, notes, self.strategy, self.model, self.drafts)
+        return _digest(self.context, self.context_version, notes, self.strategy, self.model)

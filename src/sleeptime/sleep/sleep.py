@@ -93,9 +93,7 @@ def combine_drafts(
     if live is not None and live.context_version == context.version and _says(live.notes) == _says(combined.notes):
         reason = "; ".join(text for text in ("the notes are those in service", reason) if text)
         return SleepResult(Outcome.NOTHING_NEW, None, reason, len(written), usage, digest)
-    learned = LearnedContext(
-        context.name, context.version, combined.notes, settings.strategy.value, model_name, len(written)
-    )
+    learned = LearnedContext(context.name, context.version, combined.notes, settings.strategy.value, model_name)
     return SleepResult(Outcome.WROTE, learned, reason, len(written), usage, digest)
 
 

@@ -53,7 +53,6 @@ async def stage(
         "status": Status.STAGED,
         "strategy": learned.strategy,
         "model": learned.model,
-        "drafts": learned.drafts,
         "digest": learned.digest,
         "job_id": job_id,
         "prompt_digest": prompt_digest,
@@ -174,12 +173,7 @@ async def _lock(connection: AsyncConnection, head: Head) -> None:
 
 def _with_version() -> Select[*tuple[Any, ...]]:
     return select(
-        LearnedRow.id,
-        LearnedRow.number,
-        LearnedRow.strategy,
-        LearnedRow.model,
-        LearnedRow.drafts,
-        ContextVersionRow.version,
+        LearnedRow.id, LearnedRow.number, LearnedRow.strategy, LearnedRow.model, ContextVersionRow.version
     ).join(ContextVersionRow, ContextVersionRow.id == LearnedRow.context_version_id)
 
 
@@ -201,7 +195,7 @@ async def _load(
     )
     found = await connection.execute(notes.where(NoteRow.learned_id == row.id).order_by(NoteRow.position))
     learned = LearnedContext(
-        head.name, row.version, tuple(_note(found_note) for found_note in found), row.strategy, row.model, row.drafts
+        head.name, row.version, tuple(_note(found_note) for found_note in found), row.strategy, row.model
     )
     return row.number, learned
 

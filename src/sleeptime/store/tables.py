@@ -146,7 +146,6 @@ class LearnedRow(Table):
     status: Mapped[str] = mapped_column(String(16))
     strategy: Mapped[str]
     model: Mapped[str]
-    drafts: Mapped[int] = mapped_column(server_default="1")
     digest: Mapped[str] = mapped_column(String(16))
     job_id: Mapped[str | None]
     """The ``job_id`` of the calls that made it."""

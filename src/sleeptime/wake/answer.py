@@ -20,7 +20,7 @@ from sleeptime.core.tokens import TokenCounter, approximate_tokens
 from sleeptime.core.usage import Usage
 from sleeptime.prompts.load import load_prompt
 from sleeptime.wake.prompt import query_messages
-from sleeptime.wake.route import Route, choose_route, welcome_notes
+from sleeptime.wake.route import Route, choose_route, wants_notes
 from sleeptime.wake.select import select_notes, servable_notes
 
 NOTES_LIMIT_TOKENS: Final = 16_000
@@ -90,7 +90,7 @@ async def answer(
         query: the question.
         budget: what the query may spend, as the answer reports it.
         plan: how this model follows that budget.
-        route: the route to take; ``auto`` takes the first possible of recall, notes (`welcome_notes`) and full.
+        route: the route to take; ``auto`` takes the first possible of recall, notes (`wants_notes`) and full.
         keep_raw: send c beside c', as the paper's released code does; False sends c' in place of c, as its text says.
         notes_limit_tokens: room for notes.
         profile: prompt profile.
@@ -109,8 +109,7 @@ async def answer(
         raise EmptyInput("the query is blank; ask something")
     checked_text("the query", query)
     asked = Route(route)
-    drafts = learned.drafts if learned is not None else 0
-    notes = welcome_notes(asked, budget, servable_notes(learned, context), drafts)
+    notes = servable_notes(learned, context) if wants_notes(asked, budget) else ()
     notes = select_notes(notes, query, notes_limit_tokens, count_tokens)
     choice = choose_route(asked, query, context, learned, notes)
     if choice.recalled is not None:

@@ -18,7 +18,7 @@ class Route(StrEnum):
     """How a query is served."""
 
     AUTO = "auto"
-    """The first of the others that is possible; notes only where they are `welcome_notes`."""
+    """The first of the others that is possible; no notes at v3 and v4 (`wants_notes`)."""
     RECALL = "recall"
     """A verified answer to this very question, without a model call."""
     NOTES = "notes"
@@ -27,10 +27,8 @@ class Route(StrEnum):
     """A model reads the context alone: test-time compute only, the paper's baseline."""
 
 
-AGREED_SHARE: Final = 0.9
-"""Of the drafts, that say a note: such notes of ten drafts are right in 98 % of validation worlds (decision 017)."""
-AGREED_DRAFTS: Final = 5
-"""Fewer drafts cannot agree; their votes say too little."""
+THOROUGH: Final = (Verbosity(3), Verbosity(4))
+"""Budgets at which every step is worked out from the context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +44,13 @@ class RouteChoice:
     recalled: Note | None = None
 
 
-def welcome_notes(asked: Route, budget: Budget, notes: Sequence[Note], drafts: int) -> tuple[Note, ...]:
-    """The notes that are worth a place in the prompt.
+def wants_notes(asked: Route, budget: Budget) -> bool:
+    """Whether notes are worth a place in the prompt.
 
-    Below v3 a note is worth more than the risk that it is wrong: the model could not work it out. ``auto`` never loses
-    accuracy to sleep, so where every step is worked out anyway it is choosier: at v3 it takes only notes that
-    `AGREED_SHARE` of at least `AGREED_DRAFTS` drafts agree on, and at v4, where each number is checked again too, none
-    (docs/decisions/017). The paper's crossover is at its high budgets as well (arXiv:2504.13171, section 5.1).
-
-    Args:
-        asked: the route that was asked for; one other than ``auto`` gets what it asks for.
-        budget: of the query.
-        notes: those that may be served.
-        drafts: among how many votes were counted.
+    ``auto`` leaves them out where every step is worked out from the context anyway: a note could then only mislead
+    (docs/decisions/017). The paper's crossover is at its high budgets too (arXiv:2504.13171, section 5.1).
     """
-    if asked is Route.FULL:
-        return ()
-    if asked is not Route.AUTO or budget not in (Verbosity(3), Verbosity(4)):
-        return tuple(notes)
-    if budget == Verbosity(4) or drafts < AGREED_DRAFTS:
-        return ()
-    return tuple(note for note in notes if note.votes >= AGREED_SHARE * drafts)
+    return asked is not Route.FULL and not (asked is Route.AUTO and budget in THOROUGH)
 
 
 def choose_route(

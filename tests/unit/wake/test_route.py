@@ -10,7 +10,7 @@ from sleeptime.core.budget import Budget, Effort, Verbosity
 from sleeptime.core.context import Context, Part
 from sleeptime.core.errors import NotFound
 from sleeptime.core.note import LearnedContext, Note, NoteKind, Verdict
-from sleeptime.wake.route import Route, RouteChoice, choose_route, welcome_notes
+from sleeptime.wake.route import Route, RouteChoice, choose_route, wants_notes
 
 CONTEXT = Context("shop", (Part("a", "one"),))
 QUESTION = Note(NoteKind.QUESTION, "q", "How many apples?", "72", verdict=Verdict.VERIFIED, votes=2)
@@ -63,25 +63,13 @@ def test_without_notes_auto_is_full_and_notes_is_an_error_that_says_what_to_do()
         choose_route(Route.NOTES, "q", CONTEXT, None, ())
 
 
-AGREED, DOUBTED = replace(QUESTION, votes=9), replace(QUESTION, text="other", votes=8)
-
-
 @pytest.mark.parametrize("budget", [*(Verbosity(level) for level in range(3)), Effort("high")])
-def test_auto_takes_all_notes_where_they_save_work(budget: Budget) -> None:
-    assert welcome_notes(Route.AUTO, budget, [AGREED, DOUBTED], 10) == (AGREED, DOUBTED)
+def test_auto_takes_notes_where_they_can_save_work(budget: Budget) -> None:
+    assert wants_notes(Route.AUTO, budget)
 
 
-def test_at_v3_auto_takes_only_notes_that_drafts_agree_on() -> None:
-    assert welcome_notes(Route.AUTO, Verbosity(3), [AGREED, DOUBTED], 10) == (AGREED,)
-    assert welcome_notes(Route.AUTO, Verbosity(3), [replace(AGREED, votes=1)], 1) == (), "one draft agrees with itself"
-    assert welcome_notes(Route.AUTO, Verbosity(3), [replace(AGREED, votes=4)], 4) == ()
-
-
-def test_at_v4_auto_takes_no_notes() -> None:
-    assert welcome_notes(Route.AUTO, Verbosity(4), [AGREED], 9) == ()
-
-
-@pytest.mark.parametrize("level", range(5))
-def test_who_asks_for_a_route_gets_it(level: int) -> None:
-    assert welcome_notes(Route.NOTES, Verbosity(level), [AGREED, DOUBTED], 10) == (AGREED, DOUBTED)
-    assert welcome_notes(Route.FULL, Verbosity(level), [AGREED, DOUBTED], 10) == ()
+@pytest.mark.parametrize("level", [3, 4])
+def test_auto_takes_no_notes_where_everything_is_worked_out_anyway(level: int) -> None:
+    assert not wants_notes(Route.AUTO, Verbosity(level))
+    assert wants_notes(Route.NOTES, Verbosity(level)), "whoever asks for notes gets them"
+    assert not wants_notes(Route.FULL, Verbosity(0))
