@@ -177,6 +177,5 @@ def test_a_cap_is_an_amount_of_money(cap_usd: float) -> None:
 async def test_a_stream_cannot_slip_past() -> None:
     scripted = ScriptedModel(["72"])
     with pytest.raises(NotImplementedError):
-        async with capped(scripted, 1).request_stream([ASKED], None, ModelRequestParameters()):
-            pass
+        await capped(scripted, 1).request_stream([ASKED], None, ModelRequestParameters()).__aenter__()
     assert not scripted.requests
