@@ -1,1 +1,1 @@
-"""Gate: whether, when and how much to sleep on a context. Knows nothing of stores and providers."""
+"""Gate: how far a context tells what will be asked of it. Knows nothing of stores."""

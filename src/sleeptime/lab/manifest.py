@@ -30,8 +30,11 @@ _SETTLED: Final = {
     "dataset": "other problems",
     "seed": "another seed",
     "is_quick": "or without --quick",
+    "serving": "another way of serving the same arm",
 }
 """What must not change between the records of one book, and how a change of it is called; versions may change."""
+_SERVING: Final = 1
+"""To be raised when code serves an arm in another way, which its key does not tell."""
 _PASSWORD: Final = re.compile(r"(?<=://)[^/@\s]+@")
 _ENTRIES: Final[dict[str, type | tuple[type, ...]]] = {
     "model": str,
@@ -40,9 +43,11 @@ _ENTRIES: Final[dict[str, type | tuple[type, ...]]] = {
     "dataset": str,
     "seed": int,
     "is_quick": bool,
+    "serving": int,
     "contexts": int,
     "problems": int,
     "price_model": str,
+    "price": dict,
     "commands": dict,
     "versions": dict,
 }
@@ -71,6 +76,7 @@ def describe(
         "problems": len(problems),
         "seed": seed,
         "is_quick": is_quick,
+        "serving": _SERVING,
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
     }
 

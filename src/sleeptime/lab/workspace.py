@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic_ai.models import Model
 
 from sleeptime.core.errors import InputError
+from sleeptime.core.price import Price
 from sleeptime.lab import manifest
 from sleeptime.lab.datasets.jsonl import read_problems, write_problems
 from sleeptime.lab.experiments import NAMES, load_experiment
 from sleeptime.lab.experiments.experiment import Findings, Study
+from sleeptime.lab.experiments.price_lists import AT as PRICES_AT
 from sleeptime.lab.lock import FolderLock
 from sleeptime.lab.problem import Problem
 from sleeptime.lab.records import RecordBook, has_records
@@ -71,9 +73,10 @@ class Workspace:
                 writes to it, or it cannot be written.
         """
         records = folder / RECORDS
-        provider, name = _price_model(model)
+        price_model, price = _price_list(model)
         described = manifest.describe(model, model_name, prompt_profile(model), problems, seed, is_quick=is_quick) | {
-            "price_model": f"{provider}:{name}"
+            "price_model": price_model,
+            "price": asdict(price),
         }
         try:
             if is_fresh:
@@ -122,17 +125,12 @@ class Workspace:
         Raises:
             InputError: records are missing; the message says which.
         """
-        price_model = self.made_with["price_model"]
-        provider, _, model_name = price_model.partition(":")
-        price = price_of(model_name, provider)
-        if price is None:
-            raise InputError(f"the price table does not know {price_model}, which the records name")
         study = Study(
             problems=self.problems,
             book=self.book,
             seed=self.made_with["seed"],
-            price=price,
-            price_model=price_model,
+            price=Price(**self.made_with["price"]),
+            price_model=self.made_with["price_model"],
             is_quick=self.made_with["is_quick"],
         )
         return load_experiment(name).analyse(study)
@@ -178,7 +176,12 @@ def _put_aside(records: Path) -> None:
         lock.release()
 
 
-def _price_model(model: Model) -> tuple[str, str]:
-    """The model itself where it has a price above 0, else the one that stands in for it."""
-    price = price_of(model.model_name, model.system, base_url=model.base_url)
-    return PRICE_MODEL if price is None or not price.output else (model.system, model.model_name)
+def _price_list(model: Model) -> tuple[str, Price]:
+    """Whose prices count, and these: of the model itself where it costs something, else of the one that stands in."""
+    own = price_of(model.model_name, model.system, base_url=model.base_url)
+    if own is not None and own.output:
+        return f"{model.system}:{model.model_name}", own
+    provider, name = PRICE_MODEL
+    price = price_of(name, provider, at=PRICES_AT)
+    assert price is not None, f"the price table knows {name}"
+    return f"{provider}:{name}", price

@@ -205,6 +205,15 @@ def _prices_table(study: Study, methods: Sequence[Method], bootstrap: Bootstrap)
     )
 
 
+def _paid(
+    study: Study, saving: Estimate | None, target: str, even: Estimate | None, most: float, measured: str
+) -> Claim:
+    """Sleep that never pays for itself misses its target; where nothing could be compared it stays open."""
+    claim = at_most(study, target, even, most, measured)
+    never_pays = even is None and saving is not None and not study.is_quick
+    return replace(claim, is_met=False) if never_pays else claim
+
+
 def _claims(study: Study, method: Method, a: Amortization) -> list[Claim]:
     ours, paper = Share(Ledger.CACHED, CLAIM_T, CLAIM_N), Share(Ledger.PAPER, PAPER_T, CLAIM_N)
     fresh = a.costs[Share(Ledger.FRESH, CLAIM_T, CLAIM_N)].saving
@@ -228,8 +237,9 @@ def _claims(study: Study, method: Method, a: Amortization) -> list[Claim]:
             TARGET_SAVING,
             f"{times(saving)} (nothing cached: {times(fresh)})",
         ),
-        at_most(
+        _paid(
             study,
+            saving,
             f"{at}, all-in, has paid for itself after at most {TARGET_BREAK_EVEN} queries, t = {CLAIM_T:g}",
             even,
             TARGET_BREAK_EVEN,

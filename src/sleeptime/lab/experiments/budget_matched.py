@@ -16,7 +16,6 @@ import numpy as np
 from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments.attempts import LOWEST, attempts_of, lowest_sampled, sampled
 from sleeptime.lab.experiments.experiment import Claim, Figure, Findings, Study, Table
-from sleeptime.lab.experiments.frontier import Frontier, frontier
 from sleeptime.lab.experiments.methods import ONE_DRAFT, WITHOUT, Method, merged
 from sleeptime.lab.experiments.rows import Rows, rows_of
 from sleeptime.lab.experiments.serving import Sleeps, sleeps_of
@@ -25,6 +24,7 @@ from sleeptime.lab.experiments.verdicts import is_ahead
 from sleeptime.lab.experiments.wording import NONE, figures, listed, percent, points, tokens
 from sleeptime.lab.statistics import Bootstrap, Estimate, divide
 from sleeptime.lab.statistics.estimate import Floats
+from sleeptime.lab.statistics.frontier import Frontier, frontier
 
 QUERY_COUNTS: Final = (1, 2, 4, 5, 10)
 VOTED: Final = ("v1", "v2", "v3")

@@ -65,7 +65,11 @@ def _claims(
         with_sleep, without = rows[name][last], rows[WITHOUT.name][last]
         gain = bootstrap.paired_difference(with_sleep.right, without.right, without.contexts)
         differences[name] = figures(gain)
-        claims.append(not_below(study, f"nano at v4 with {name} is not below v4 without", gain, points(gain)))
+        claims.append(
+            not_below(
+                study, f"nano at v4 with {name} is not below v4 without (auto takes no notes there)", gain, points(gain)
+            )
+        )
     return tuple(with_enough(claim, study) for claim in claims), differences
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -161,7 +162,7 @@ def _figures(found: Sequence[AtBudget], bootstrap: Bootstrap) -> tuple[Figure, .
 
 
 def _claims(study: Study, found: Sequence[AtBudget], bootstrap: Bootstrap) -> tuple[Claim, ...]:
-    worst, last = max(found, key=lambda at: at.lost.mean), found[-1]
+    worst, last = _worst(found), found[-1]
     paper = _reversed(last.notes.minus(last.alone, bootstrap))
     return (
         at_most(
@@ -187,7 +188,7 @@ def _reversed(found: Estimate) -> Estimate:
 
 
 def _summary(found: Sequence[AtBudget], bootstrap: Bootstrap, study: Study) -> str:
-    worst = max(found, key=lambda at: at.lost.mean)
+    worst = _worst(found)
     over = [f"`{at.budget}`" for at in found if at.lost.mean > MOST_LOST]
     sure = [f"`{at.budget}`" for at in found if at.lost.high is not None and at.lost.high <= MOST_LOST]
     hurt = [f"`{at.budget}`" for at in found if _is_below(at.notes.minus(at.alone, bootstrap))]
@@ -195,17 +196,17 @@ def _summary(found: Sequence[AtBudget], bootstrap: Bootstrap, study: Study) -> s
         f"Auto loses more than {100 * MOST_LOST:g} points to the better arm at {listed(over)}."
         if over
         else f"At no budget does auto lose more than {100 * MOST_LOST:g} points to the better arm.",
-        f"Its worst budget is `{worst.budget}`, where it is {points(worst.lost)} behind.",
+        f"Its worst budget is `{worst.budget}`: {points(worst.lost)} less than the better arm.",
         f"The interval rules out a greater loss at {listed(sure)}."
         if sure
         else f"With {worst.lost.n} queries the intervals do not rule out a greater loss at any budget.",
-        f"Notes served whenever there are any cost accuracy at {listed(hurt)}: the paper's crossover."
+        f"Notes served whenever there are any cost accuracy at {listed(hurt)}."
         if hurt
         else "Notes served whenever there are any cost accuracy at no budget, as far as the intervals tell.",
     ]
-    same = [f"`{at.budget}`" for at in found if _is_same(at)]
-    if same:
-        said.append(f"At {listed(same)} auto served every query as the arm with notes did.")
+    for arm_name, arm_of in (("with notes", attrgetter("notes")), ("without sleep", attrgetter("alone"))):
+        if same := [f"`{at.budget}`" for at in found if _served(arm_of(at)) == _served(at.auto)]:
+            said.append(f"At {listed(same)} auto served every query as the arm {arm_name} did.")
     return " ".join(said)
 
 
@@ -213,12 +214,14 @@ def _is_below(difference: Estimate) -> bool:
     return difference.high is not None and difference.high < 0
 
 
-def _is_same(at: AtBudget) -> bool:
-    served = [
-        [(record.route, record.notes) for rows in arm.rows for row in rows.records for record in row]
-        for arm in (at.notes, at.auto)
-    ]
-    return served[0] == served[1]
+def _worst(found: Sequence[AtBudget]) -> AtBudget:
+    """The budget where auto loses most; of equal ones that where it could lose most."""
+    return max(found, key=lambda at: (at.lost.mean, at.lost.mean if at.lost.high is None else at.lost.high))
+
+
+def _served(arm: Repeated) -> list[tuple[str, int]]:
+    """How each query was served: route, and number of notes."""
+    return [(record.route, record.notes) for rows in arm.rows for row in rows.records for record in row]
 
 
 def _data(at: AtBudget, bootstrap: Bootstrap) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from sleeptime.core.budget import parse_budget
 from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments.attempts import LOWEST, Attempts, attempts_of, lowest_sampled
 from sleeptime.lab.experiments.experiment import Claim, Figure, Findings, Study, Table
@@ -22,6 +23,10 @@ from sleeptime.lab.experiments.verdicts import is_ahead
 from sleeptime.lab.experiments.wording import NONE, figures, listed, percent, points, tokens
 from sleeptime.lab.statistics import Bootstrap, CurvePoint, Estimate, curve_points, divide
 from sleeptime.lab.statistics.estimate import Floats
+from sleeptime.wake.route import Route, wants_notes
+
+WITH_NOTES: Final = tuple(budget for budget in BUDGETS if wants_notes(Route.AUTO, parse_budget(budget)))
+"""Budgets at which the route auto serves notes; at the others an arm with sleep is one without."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -218,9 +223,11 @@ def _equal_table(equal: Sequence[EqualTokens], unscored: Sequence[int]) -> Table
 
 def _claim(study: Study, method: Method, equal: Sequence[EqualTokens]) -> Claim:
     """The smallest lead over the oracle, of all budgets that can be compared."""
-    compared = [e for e in equal if e.method == method and e.over_oracle is not None]
+    compared = [e for e in equal if e.method == method and e.over_oracle is not None and e.point.label in WITH_NOTES]
     least = min(compared, key=lambda e: e.over_oracle.mean if e.over_oracle else 0.0, default=None)
-    target = f"paper: with {method.name}, ahead of pass@k (oracle) at equal test-time tokens, at every budget"
+    target = (
+        f"paper: with {method.name}, ahead of pass@k (oracle) at equal test-time tokens, at every budget with notes"
+    )
     if least is None:
         return is_ahead(study, target, None, "no budget buys as few attempts as were sampled")
     measured = f"at least {points(least.over_oracle)}, at {least.point.label} (k = {least.attempts:.1f})"

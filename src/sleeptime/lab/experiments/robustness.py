@@ -6,9 +6,10 @@ The harm is done after verification: these are the errors that it let through.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from sleeptime.core.budget import parse_budget
 from sleeptime.lab.arm import Arm, Damage, Harm
 from sleeptime.lab.experiments.experiment import Claim, Figure, Findings, Study, Table
 from sleeptime.lab.experiments.methods import WITHOUT, merged
@@ -16,6 +17,7 @@ from sleeptime.lab.experiments.repeated import Repeated, repeated, single
 from sleeptime.lab.experiments.wording import figures, listed, percent, points
 from sleeptime.lab.figures import Axis, PointChart, Series, Style, figure_svg
 from sleeptime.lab.statistics import Bootstrap, Estimate
+from sleeptime.wake.route import Route, wants_notes
 
 BUDGETS: Final = ("v0", "v1", "v3")
 ERRORS: Final = (0.05, 0.1, 0.2)
@@ -37,7 +39,9 @@ class Kind:
         """Its arms at a budget, one per seed."""
         seeds = SEEDS if self.harm is Harm.ERRORS and budget == BUDGETS[0] and not is_quick else SEEDS[:1]
         sleep = merged(is_quick=is_quick).sleep
-        return tuple(Arm(budget, sleep, damage=Damage(self.harm, self.share, seed)) for seed in seeds)
+        return tuple(
+            Arm(budget, sleep, route=_route(budget), damage=Damage(self.harm, self.share, seed)) for seed in seeds
+        )
 
 
 KINDS: Final = (
@@ -86,7 +90,7 @@ class Robustness:
             for budget in BUDGETS
             for arm in (
                 WITHOUT.arm(budget),
-                sound.arm(budget),
+                replace(sound.arm(budget), route=_route(budget)),
                 *(arm for kind in KINDS for arm in kind.arms(budget, is_quick=is_quick)),
             )
         ]
@@ -111,12 +115,17 @@ class Robustness:
 EXPERIMENT: Final = Robustness()
 
 
+def _route(budget: str) -> Route:
+    """The route that serves notes: where auto would leave them out there would be nothing to harm."""
+    return Route.AUTO if wants_notes(Route.AUTO, parse_budget(budget)) else Route.NOTES
+
+
 def _at(study: Study, budget: str) -> AtBudget:
     sound = merged(is_quick=study.is_quick)
     return AtBudget(
         budget,
         single(study, WITHOUT.arm(budget)),
-        single(study, sound.arm(budget)),
+        single(study, replace(sound.arm(budget), route=_route(budget))),
         {kind: repeated(study, kind.arms(budget, is_quick=study.is_quick)) for kind in KINDS},
     )
 

@@ -141,7 +141,7 @@ def _arms(drafts: int, combine: Combine, *, is_quick: bool) -> list[Arm]:
 
 def _larger(drafts: int, combine: Combine, *, is_quick: bool) -> list[Arm]:
     is_played = combine is Combine.MERGE and drafts in LARGER_DRAFTS and not is_quick
-    return [Arm(LARGER_BUDGET, of_drafts(drafts, combine))] if is_played else []
+    return [Arm(LARGER_BUDGET, of_drafts(drafts, combine), route=Route.NOTES)] if is_played else []
 
 
 def _effort_recipe(level: EffortLevel) -> SleepSettings:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from sleeptime.core.errors import InputError
 from sleeptime.lab.statistics.bootstrap import Bootstrap, divide
 from sleeptime.lab.statistics.estimate import Estimate, Floats, finite, same_length, zero_or_one
+from sleeptime.lab.statistics.frontier import frontier
 
 ROUNDING = 1e-12
 
@@ -67,27 +68,22 @@ class EqualAccuracy:
 
 
 def spent_to_reach(spent: Floats, accuracy: Floats, targets: Floats) -> Floats:
-    """What the curve through measured points spends at some accuracies.
+    """The least that measured points, or a mixture of two of them, spend at some accuracies (`frontier`).
 
     >>> float(spent_to_reach(np.array([[10.0, 20.0]]), np.array([[0.2, 0.6]]), np.array([[0.5]]))[0, 0])
     17.5
 
     Args:
         spent: ``(R, P)``, in any order.
-        accuracy: ``(R, P)``; a point below another one that spends less or equal is not on the curve.
+        accuracy: ``(R, P)``; a point below the line between two others is not on the curve.
         targets: ``(R, T)`` accuracies.
 
     Returns:
         ``(R, T)``; NaN outside the accuracies of the curve, or where a measured point is NaN.
     """
-    # By spending, and at equal spending the best first, so that the others cannot lie on the curve.
-    order = np.lexsort((-accuracy, spent), axis=-1)
-    spent, accuracy = np.take_along_axis(spent, order, -1), np.take_along_axis(accuracy, order, -1)
-    best = np.maximum.accumulate(accuracy, axis=-1)
-    # A point that does not improve takes the place of the one that set the best, so that lines start from there.
-    improves = np.concatenate([np.ones((len(spent), 1), dtype=bool), np.diff(best, axis=-1) > 0], axis=-1)
-    holder = np.maximum.accumulate(np.where(improves, np.arange(spent.shape[-1]), 0), axis=-1)
-    spent = np.take_along_axis(spent, holder, -1)
+    broken = np.isnan(spent).any(-1, keepdims=True) | np.isnan(accuracy).any(-1, keepdims=True) | np.isnan(targets)
+    corners = frontier(np.nan_to_num(spent), np.nan_to_num(accuracy))
+    spent, best = corners.spent, corners.accuracy
 
     after = (best[:, None, :] < targets[:, :, None] - ROUNDING).sum(-1)
     inside = np.minimum(after, spent.shape[-1] - 1)
@@ -97,7 +93,6 @@ def spent_to_reach(spent: Floats, accuracy: Floats, targets: Floats) -> Floats:
     part = np.clip(divide(targets - low, high - low), None, 1.0)
     between = np.where(after == 0, cost_high, cost_low + part * (cost_high - cost_low))
     outside = (after == spent.shape[-1]) | (targets < best[:, :1] - ROUNDING)
-    broken = np.isnan(spent).any(-1, keepdims=True) | np.isnan(accuracy).any(-1, keepdims=True) | np.isnan(targets)
     return np.where(outside | broken, np.nan, between)
 
 

@@ -19,7 +19,7 @@ from tests.support.estimates import given
 from tests.support.studies import CLAUDE, MINI, add_answers, add_drafts, first, problems_of, quick, study_of
 
 BASE = {"v0": (0.1, 4), "v1": (0.3, 10), "v2": (0.5, 20), "v3": (0.9, 40), "v4": (1.0, 80)}
-PROMPT, NOTES, QUERY, DRAFT = 45, 60, 5, 100
+PROMPT, NOTES, QUERY, DRAFT = 45, 60, 5, 101
 EQUAL = 30
 """Output tokens without sleep at 70 %, halfway between v2 and v3."""
 

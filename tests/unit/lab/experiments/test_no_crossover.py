@@ -41,7 +41,7 @@ def test_a_crossover_that_auto_does_not_avoid_is_found(tmp_path: Path) -> None:
     assert 0 < lost["low"] < 0.2 < lost["high"]
     assert [claim.is_met for claim in found.claims] == [False, True]
     assert "Auto loses more than 0.5 points to the better arm at `v4`." in found.summary
-    assert "at `v4`: the paper's crossover" in found.summary
+    assert "Notes served whenever there are any cost accuracy at `v4`." in found.summary
 
 
 def test_an_auto_that_takes_the_better_arm_loses_nothing(tmp_path: Path) -> None:

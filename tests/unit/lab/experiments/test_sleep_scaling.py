@@ -88,7 +88,7 @@ def test_a_drop_that_is_told_from_0_is_never_worse_no_more(tmp_path: Path) -> No
     assert "from 20 to 32 drafts" in found.claims[0].measured
 
 
-def test_a_drop_that_may_be_chance_is_reported_and_not_counted(tmp_path: Path) -> None:
+def test_a_drop_that_may_be_chance_is_reported_and_leaves_it_open(tmp_path: Path) -> None:
     def wavering(arm: Arm, i: int) -> bool:
         assert arm.sleep is not None
         if arm.sleep.combine is Combine.MERGE and arm.sleep.drafts == 20 and arm.sleep.effort == "high":
@@ -96,7 +96,7 @@ def test_a_drop_that_may_be_chance_is_reported_and_not_counted(tmp_path: Path) -
         return right(arm, i)
 
     found = EXPERIMENT.analyse(study(played(tmp_path, rule=wavering), ASKED))
-    assert found.claims[0].is_met is True
+    assert found.claims[0].is_met is None
     assert "from 10 to 20 drafts" in found.claims[0].measured
 
 

@@ -56,18 +56,25 @@ def test_a_point_that_is_undefined_makes_its_curve_undefined() -> None:
     assert reach([10, float("nan")], [0.5, float("nan")], [0.5]) == [None]
 
 
-def test_random_curves_agree_with_a_curve_walked_point_by_point() -> None:
+def test_a_budget_below_the_line_between_two_others_is_not_on_the_curve() -> None:
+    assert reach([0, 10, 20], [0.0, 0.1, 1.0], [0.5]) == pytest.approx([10.0])
+
+
+def test_random_curves_agree_with_the_best_mixture_of_two_points() -> None:
     rng = np.random.default_rng(0)
     for _ in range(300):
         spent, accuracy = rng.integers(1, 6, 5).astype(float), rng.integers(0, 6, 5) / 5
-        kept: list[tuple[float, float]] = []
-        for x, y in sorted(zip(spent, accuracy, strict=True), key=lambda point: (point[0], -point[1])):
-            if not kept or y > kept[-1][1]:
-                kept.append((x, y))
+        points = list(zip(spent, accuracy, strict=True))
+        lowest = max(y for x, y in points if x == spent.min())
         for target in (0.0, 0.1, 0.4, 0.5, 1.0):
-            inside = kept[0][1] <= target <= kept[-1][1]
-            want = float(np.interp(target, [y for _, y in kept], [x for x, _ in kept])) if inside else None
-            assert reach(list(spent), list(accuracy), [target])[0] == pytest.approx(want), (kept, target)
+            mixtures = [
+                x + (u - x) * ((target - y) / (v - y) if v != y else 0.0)
+                for x, y in points
+                for u, v in points
+                if (y <= target <= v and y != v) or ((x, y) == (u, v) and y == target)
+            ]
+            want = min(mixtures) if mixtures and target >= lowest else None
+            assert reach(list(spent), list(accuracy), [target])[0] == pytest.approx(want), (points, target)
 
 
 def test_the_ratio_is_taken_at_the_accuracy_of_each_budget_with_sleep() -> None:

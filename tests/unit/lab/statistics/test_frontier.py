@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sleeptime.lab.experiments.frontier import frontier
+from sleeptime.lab.statistics.frontier import frontier
 
 
 def best(spent: list[float], accuracy: list[float], limits: list[float]) -> list[float]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sleeptime.lab.statistics import divide
+from sleeptime.lab.statistics.bootstrap import divide
 from sleeptime.lab.statistics.estimate import Floats, Indices
 
 
