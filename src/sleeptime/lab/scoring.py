@@ -10,7 +10,8 @@ from pydantic_ai.models.wrapper import WrapperModel
 from sleeptime.core.context import Context, Part
 from sleeptime.core.errors import InputError
 from sleeptime.gate.echo import EchoScorer
-from sleeptime.gate.predictability import NanoScorer, QueryScorer
+from sleeptime.gate.nano import NanoScorer
+from sleeptime.gate.predictability import QueryScorer
 from sleeptime.lab.player import PART
 from sleeptime.lab.problem import Problem
 from sleeptime.lab.records import RecordBook

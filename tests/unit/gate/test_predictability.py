@@ -7,7 +7,8 @@ import pytest
 
 from sleeptime.core.context import Context, Part
 from sleeptime.core.errors import EmptyInput, ForeignText, InputError
-from sleeptime.gate.predictability import NanoScorer, QueryScore
+from sleeptime.gate.nano import NanoScorer
+from sleeptime.gate.predictability import QueryScore
 from sleeptime.nano.engine import Engine
 from sleeptime.nano.tokenizer import Tokenizer
 from sleeptime.nano.weights import Weights

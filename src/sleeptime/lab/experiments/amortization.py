@@ -12,14 +12,13 @@ from typing import Any, Final
 
 from sleeptime.core.price import Price
 from sleeptime.lab.arm import Arm
-from sleeptime.lab.costs import PRICE_RATIOS, QUERY_COUNTS
 from sleeptime.lab.experiments.amortized import Amortization, Ledger, Share, amortized
 from sleeptime.lab.experiments.bill import bill_table
 from sleeptime.lab.experiments.cost_figures import draw_amortization
 from sleeptime.lab.experiments.experiment import Claim, Figure, Findings, Study, Table
 from sleeptime.lab.experiments.methods import QUICK_DRAFTS, WITHOUT, Method, of_merged
 from sleeptime.lab.experiments.price_lists import price_rows
-from sleeptime.lab.experiments.recipes import BUDGETS, MERGED
+from sleeptime.lab.experiments.recipes import BUDGETS, MERGED, PRICE_RATIOS, QUERY_COUNTS
 from sleeptime.lab.experiments.rows import rows_of
 from sleeptime.lab.experiments.serving import queries_per_context, sleeps_of
 from sleeptime.lab.experiments.verdicts import at_least, at_most

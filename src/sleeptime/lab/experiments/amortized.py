@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from sleeptime.core.price import Price
-from sleeptime.lab.costs import PRICE_RATIOS, QUERY_COUNTS
+from sleeptime.lab.experiments.recipes import PRICE_RATIOS, QUERY_COUNTS
 from sleeptime.lab.experiments.rows import Rows
 from sleeptime.lab.experiments.serving import Caching, Sleeps, call_prices, calls_of, sleep_prices
 from sleeptime.lab.statistics import Bootstrap, Estimate, divide, spent_to_reach

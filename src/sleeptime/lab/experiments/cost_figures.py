@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sleeptime.lab.costs import PRICE_RATIOS, QUERY_COUNTS
 from sleeptime.lab.experiments.amortized import Amortization, Ledger, Share
+from sleeptime.lab.experiments.recipes import PRICE_RATIOS, QUERY_COUNTS
 from sleeptime.lab.figures import Axis, HeatMap, figure_svg
 
 

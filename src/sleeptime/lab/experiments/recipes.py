@@ -8,6 +8,12 @@ from sleeptime.sleep.settings import Combine, SleepSettings
 
 BUDGETS: Final = ("v0", "v1", "v2", "v3", "v4")
 
+QUERY_COUNTS: Final = (1, 2, 5, 10)
+"""Queries per context (N) that costs are shared by."""
+
+PRICE_RATIOS: Final = (1.0, 2.0, 4.0, 10.0)
+"""How many times a test-time token costs a sleep-time one (t); the paper takes 10 (arXiv:2504.13171, section 5.3)."""
+
 ONE: Final = SleepSettings()
 """One draft."""
 

@@ -1,4 +1,4 @@
-"""Amortization: cost per query over N, t and ledgers, held against the plain ledgers of `lab.costs`."""
+"""Amortization: cost per query over N, t and ledgers, held against the plain ledgers of `tests.support.ledgers`."""
 
 from pathlib import Path
 
@@ -7,7 +7,6 @@ import pytest
 from sleeptime.core.errors import InputError
 from sleeptime.core.price import Price
 from sleeptime.core.usage import Usage
-from sleeptime.lab.costs import AllInLedger, MeanTokens, PaperLedger, amortize, break_even
 from sleeptime.lab.experiments.amortization import EXPERIMENT, whole_queries
 from sleeptime.lab.experiments.amortized import Amortization, Ledger, Share, amortized
 from sleeptime.lab.experiments.experiment import Study
@@ -16,6 +15,7 @@ from sleeptime.lab.experiments.rows import rows_of
 from sleeptime.lab.experiments.serving import sleeps_of
 from sleeptime.lab.statistics import Bootstrap, Estimate
 from tests.support.estimates import given
+from tests.support.ledgers import AllInLedger, MeanTokens, PaperLedger, amortize, break_even
 from tests.support.studies import CLAUDE, MINI, add_answers, add_drafts, first, problems_of, quick, study_of
 
 BASE = {"v0": (0.1, 4), "v1": (0.3, 10), "v2": (0.5, 20), "v3": (0.9, 40), "v4": (1.0, 80)}

@@ -5,7 +5,7 @@ import pytest
 from sleeptime.core.errors import InputError
 from sleeptime.core.price import Price, billed_cost_usd, paper_cost
 from sleeptime.core.usage import Usage
-from sleeptime.lab.costs import (
+from tests.support.ledgers import (
     AllInLedger,
     MeanTokens,
     PaperLedger,

@@ -1,4 +1,4 @@
-"""Costs of answering N queries about one context: the paper's ledger and what a provider bills.
+"""Costs of answering N queries about one context, written plainly: what the experiment `amortization` is held against.
 
 The paper's ledger counts generated tokens only. The all-in ledger counts every token class of every call, so what sleep
 costs online (c' is read again by each query) stands beside what it saves. Both take t, how many times a test-time
@@ -14,9 +14,7 @@ from typing import Protocol
 from sleeptime.core.errors import InputError
 from sleeptime.core.price import Price, break_even_queries, paper_cost
 from sleeptime.core.usage import Usage
-
-QUERY_COUNTS = (1, 2, 5, 10)
-PRICE_RATIOS = (1.0, 2.0, 4.0, 10.0)
+from sleeptime.lab.experiments.recipes import QUERY_COUNTS
 
 
 @dataclass(frozen=True, slots=True)
