@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from sleeptime.cli.lab.consent import CAP_OVER_ESTIMATE, ask_consent
 from sleeptime.cli.options import MODELS, Json
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from sleeptime.lab.datasets.build import Build, Request
 
 
-CAP_OVER_ESTIMATE, LEAST_CAP_USD = 2.0, 0.25
-"""The cap of paid calls that name none: so many estimates, but room for the worst case of a few calls."""
+LEAST_CAP_USD = 0.25
+"""The least cap of paid calls that name none: room for the worst case of a few calls."""
 
 
 def build(
@@ -138,7 +138,6 @@ def _with_model(request: Request, name: str, max_usd: float | None, *, is_agreed
     import random
     from dataclasses import replace
 
-    from sleeptime.cli.output import hint, usd
     from sleeptime.core.errors import InputError
     from sleeptime.core.price import billed_cost_usd
     from sleeptime.lab.cap import CappedModel
@@ -156,13 +155,8 @@ def _with_model(request: Request, name: str, max_usd: float | None, *, is_agreed
     if cost != 0 and usage.output_tokens:
         if cost is not None and max_usd is None:
             max_usd = max(CAP_OVER_ESTIMATE * cost, LEAST_CAP_USD)
-        cap = "no cap, because the price is unknown" if max_usd is None else f"cap {usd(max_usd)}"
         tokens = f"about {usage.input_tokens:,} input and {usage.output_tokens:,} output tokens"
-        hint(f"{tokens}, cost {usd(cost)}; {cap}")
-        if not is_agreed:
-            if not sys.stdin.isatty():
-                raise InputError("this may cost money, and there is no terminal to ask on; add --yes to agree")
-            typer.confirm("Go on?", abort=True, err=True)
+        ask_consent(tokens, cost, max_usd, is_agreed=is_agreed)
     capped = model if price is None or max_usd is None else CappedModel(model, price, max_usd)
     return replace(request, model=RetryModel(capped, rng=random.Random()))
 

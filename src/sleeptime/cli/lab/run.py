@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sleeptime.cli.lab.consent import CAP_OVER_ESTIMATE, ask_consent
 from sleeptime.cli.lab.extra import need_extra
 from sleeptime.cli.lab.report import DEFAULT_OUTPUT, Output
 from sleeptime.cli.options import Json, Model
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from sleeptime.lab.experiments.experiment import Experiment, Findings
     from sleeptime.lab.run import Estimate, Laboratory
     from sleeptime.lab.workspace import Workspace
-
-CAP_OVER_ESTIMATE = 2.0
-"""The cap of a paid run that names none, in estimates."""
 
 
 def run(
@@ -98,22 +95,15 @@ def _agreed_cap(estimate: Estimate, max_usd: float | None, *, is_agreed: bool) -
         InputError: there is nobody to ask.
         Abort: the user does not agree.
     """
-    from sleeptime.cli.output import hint, usd
-    from sleeptime.core.errors import InputError
-
     if estimate.cost_usd == 0 or not estimate.answers:
         return max_usd
     cap = max_usd if max_usd is not None or estimate.cost_usd is None else CAP_OVER_ESTIMATE * estimate.cost_usd
     tokens = estimate.usage
-    hint(
+    what = (
         f"{estimate.answers:,} answers and {estimate.drafts:,} drafts: about {tokens.input_tokens:,} input and "
-        f"{tokens.output_tokens:,} output tokens, cost {usd(estimate.cost_usd)}; "
-        + (f"cap {usd(cap)}" if cap is not None else "no cap, because the price is unknown")
+        f"{tokens.output_tokens:,} output tokens"
     )
-    if not is_agreed:
-        if not sys.stdin.isatty():
-            raise InputError("this run may cost money, and there is no terminal to ask on; add --yes to agree")
-        typer.confirm("Go on?", abort=True, err=True)
+    ask_consent(what, estimate.cost_usd, cap, is_agreed=is_agreed)
     return cap
 
 

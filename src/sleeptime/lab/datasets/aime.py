@@ -17,7 +17,7 @@ from sleeptime.lab.datasets.hub import Hub
 from sleeptime.lab.datasets.jsonl import context_id_of
 from sleeptime.lab.datasets.rows import Row
 from sleeptime.lab.datasets.sentences import is_question, split_sentences
-from sleeptime.lab.datasets.sources import read_sources
+from sleeptime.lab.datasets.sources import Sources, build_rows
 from sleeptime.lab.problem import Problem
 
 SOURCE: Final = "stateful-aime"
@@ -43,13 +43,11 @@ async def build_aime(request: Request, progress: Progress = no_progress, hub: Hu
     Raises:
         InputError: a source or a row cannot be used; with `request.can_skip` such a row is left out.
     """
-    collector = Collector(can_skip=request.can_skip)
-    sources = await read_sources(request.sources, collector, progress, hub)
-    for number, row in enumerate(sources.rows):
-        with collector.usable(row.where):
-            collector.add(row.where, _problem(row, number))
-        progress(number + 1, len(sources.rows))
-    return collector.build(request.seed, request.limit)
+
+    def use(collector: Collector, sources: Sources, row: Row, number: int) -> None:
+        collector.add(row.where, _problem(row, number))
+
+    return await build_rows(request, use, progress, hub)
 
 
 def without_figures(text: str) -> str:

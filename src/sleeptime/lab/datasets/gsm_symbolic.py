@@ -20,7 +20,7 @@ from sleeptime.lab.datasets.jsonl import context_id_of
 from sleeptime.lab.datasets.leaks import numbers_in
 from sleeptime.lab.datasets.rows import Row
 from sleeptime.lab.datasets.sentences import split_problem
-from sleeptime.lab.datasets.sources import Sources, read_sources
+from sleeptime.lab.datasets.sources import Sources, build_rows
 from sleeptime.lab.datasets.templates import Template, is_template, num_steps, read_template
 from sleeptime.lab.problem import Problem, Tag
 
@@ -35,16 +35,14 @@ async def build_gsm_symbolic(request: Request, progress: Progress = no_progress,
     Raises:
         InputError: a source or a row cannot be used; with `request.can_skip` such a row is left out.
     """
-    collector = Collector(can_skip=request.can_skip)
-    sources = await read_sources(request.sources, collector, progress, hub)
-    for number, row in enumerate(sources.rows):
-        with collector.usable(row.where):
-            if is_template(row):
-                _add_instances(collector, sources, row, number, request)
-            else:
-                collector.add(row.where, _problem(row, number))
-        progress(number + 1, len(sources.rows))
-    return collector.build(request.seed, request.limit)
+
+    def use(collector: Collector, sources: Sources, row: Row, number: int) -> None:
+        if is_template(row):
+            _add_instances(collector, sources, row, number, request)
+        else:
+            collector.add(row.where, _problem(row, number))
+
+    return await build_rows(request, use, progress, hub)
 
 
 def gsm_problem(row: Row, name: str, question: str, answer: Value, depth: int, **tags: Tag) -> Problem:

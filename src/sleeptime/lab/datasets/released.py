@@ -14,7 +14,7 @@ from sleeptime.lab.datasets.build import Build, Collector, Progress, Request, no
 from sleeptime.lab.datasets.gsm_symbolic import stateful_problem, worked_answer
 from sleeptime.lab.datasets.hub import Hub
 from sleeptime.lab.datasets.rows import Row
-from sleeptime.lab.datasets.sources import read_sources
+from sleeptime.lab.datasets.sources import Sources, build_rows
 from sleeptime.lab.problem import Problem
 
 GSM: Final = "stateful_gsm_symbolic"
@@ -27,13 +27,11 @@ async def build_released(request: Request, progress: Progress = no_progress, hub
     Raises:
         InputError: a source or a row cannot be used; with `request.can_skip` such a row is left out.
     """
-    collector = Collector(can_skip=request.can_skip)
-    sources = await read_sources(request.sources, collector, progress, hub)
-    for number, row in enumerate(sources.rows):
-        with collector.usable(row.where):
-            collector.add(row.where, released_problem(row, number))
-        progress(number + 1, len(sources.rows))
-    return collector.build(request.seed, request.limit)
+
+    def use(collector: Collector, sources: Sources, row: Row, number: int) -> None:
+        collector.add(row.where, released_problem(row, number))
+
+    return await build_rows(request, use, progress, hub)
 
 
 def released_problem(row: Row, number: int) -> Problem:

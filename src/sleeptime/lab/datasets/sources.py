@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
 from sleeptime.core.errors import EmptyInput, InputError, Unreadable
-from sleeptime.lab.datasets.build import Collector, Progress, no_progress
+from sleeptime.lab.datasets.build import Build, Collector, Progress, Request, no_progress
 from sleeptime.lab.datasets.expressions import Value, Word
 from sleeptime.lab.datasets.hub import PREFIX, Hub
 from sleeptime.lab.datasets.rows import Row, read_rows
@@ -59,6 +59,30 @@ async def read_sources(
                     rows += [Row(row.where, row.fields, origin) for row in read_rows(path)]
                     progress(len(rows), None)
     return Sources(tuple(rows), lists)
+
+
+async def build_rows(
+    request: Request,
+    use: Callable[[Collector, Sources, Row, int], None],
+    progress: Progress = no_progress,
+    hub: Hub | None = None,
+) -> Build:
+    """Build a dataset row by row.
+
+    Args:
+        request: sources, seed, limit, and whether a row that cannot be used is left out.
+        use: adds what a row gives, told the row's number.
+
+    Raises:
+        InputError: a source or a row cannot be used; with `request.can_skip` such a row is left out.
+    """
+    collector = Collector(can_skip=request.can_skip)
+    sources = await read_sources(request.sources, collector, progress, hub)
+    for number, row in enumerate(sources.rows):
+        with collector.usable(row.where):
+            use(collector, sources, row, number)
+        progress(number + 1, len(sources.rows))
+    return collector.build(request.seed, request.limit)
 
 
 def _files(path: Path) -> list[tuple[Path, str]]:

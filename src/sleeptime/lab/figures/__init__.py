@@ -12,7 +12,7 @@ from sleeptime.lab.figures.panel import (
     Series,
     Style,
 )
-from sleeptime.lab.figures.svg import figure_svg, write_svg
+from sleeptime.lab.figures.svg import figure_svg
 
 __all__ = [
     "Axis",
@@ -26,5 +26,4 @@ __all__ = [
     "Series",
     "Style",
     "figure_svg",
-    "write_svg",
 ]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, TypeVar, cast
 from xml.sax.saxutils import escape
 
@@ -60,23 +57,6 @@ def figure_svg(panels: Sequence[Panel], *, title: str, description: str, columns
         drawn = io.StringIO()
         figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     return _finished(drawn.getvalue(), title, description)
-
-
-def write_svg(svg: str, path: Path) -> None:
-    """Put the text in place at once: whoever reads the path sees the old figure or the new one, whole.
-
-    Missing folders are made.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(svg)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _writable(value: T) -> T:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -23,7 +22,6 @@ from sleeptime.lab.figures import (
     Series,
     Style,
     figure_svg,
-    write_svg,
 )
 from sleeptime.lab.statistics import Estimate
 
@@ -135,17 +133,6 @@ def test_estimates_become_points_and_intervals() -> None:
     estimates = [Estimate(0.5, 0.4, 0.6, 10, 5), Estimate(0.7, None, None, 3, 1)]
     series = Series.of("s", (1, 2), estimates, names=("a", "b"))
     assert (series.y, series.low, series.high) == ((0.5, 0.7), (0.4, None), (0.6, None))
-
-
-def test_a_figure_is_replaced_whole_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "figure.svg"
-    write_svg("<svg>old é</svg>", path)
-    write_svg("<svg>new é</svg>", path)
-    assert path.read_text(encoding="utf-8") == "<svg>new é</svg>"
-    with pytest.raises(UnicodeEncodeError):
-        write_svg("\ud800", path)
-    assert path.read_text(encoding="utf-8") == "<svg>new é</svg>"
-    assert [entry.name for entry in path.parent.iterdir()] == ["figure.svg"]
 
 
 def test_values_are_made_without_matplotlib_and_a_missing_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
