@@ -16,24 +16,21 @@ from sleeptime.core.errors import InputError
 from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments.experiment import Findings, Study
 from sleeptime.lab.experiments.methods import ONE_DRAFT, WITHOUT, Method, merged
+from sleeptime.lab.experiments.predictability_bins import BINS, Answered, FixedSteps, GapBin, fixed_steps, gap_bins
 from sleeptime.lab.experiments.repeated import Repeated, single
 from sleeptime.lab.statistics import (
-    Bin,
     Bootstrap,
     Calibration,
     Estimate,
     Trend,
     auc,
-    by_quantile,
     calibration,
     cross_fitted,
-    quantile_bins,
     trend,
 )
-from sleeptime.lab.statistics.estimate import Floats, Indices
+from sleeptime.lab.statistics.estimate import Floats
 
 BUDGET: Final = "v0"
-BINS: Final = 5
 STEPS: Final = "depth"
 """The tag of a problem that counts the steps to its answer."""
 
@@ -57,8 +54,8 @@ class Foretold:
 
     Args:
         score: which.
-        index: ``(n,)`` quintile of each query.
-        bins: mean gap per quintile.
+        bins: gap per quintile.
+        at_fixed_steps: gap per quintile among queries of equal steps; None without a count of steps.
         trend: of the gap.
         trend_at_fixed_steps: comparing queries of equal steps only; None without a count of steps.
         auc: how well it tells the queries that sleep turns from not right to right; None where there are none, or only
@@ -68,8 +65,8 @@ class Foretold:
     """
 
     score: Score
-    index: Indices
-    bins: tuple[Bin, ...]
+    bins: tuple[GapBin, ...]
+    at_fixed_steps: FixedSteps | None
     trend: Trend
     trend_at_fixed_steps: Trend | None
     auc: Estimate | None
@@ -171,21 +168,20 @@ def _gains(
     steps: Floats | None,
     bootstrap: Bootstrap,
 ) -> Gains:
-    gap = slept.right - alone.right
-    foretold = tuple(_foretold(score, gap, steps, alone.contexts, bootstrap) for score in scores)
+    answered = Answered(alone.right, slept.right, alone.contexts, steps)
+    foretold = tuple(_foretold(score, answered, bootstrap) for score in scores)
     return Gains(method, slept, alone, foretold)
 
 
-def _foretold(
-    score: Score, gap: Floats, steps: Floats | None, contexts: tuple[str, ...], bootstrap: Bootstrap
-) -> Foretold:
+def _foretold(score: Score, answered: Answered, bootstrap: Bootstrap) -> Foretold:
+    gap, contexts = answered.slept - answered.alone, answered.contexts
     turned = (gap > 0).astype(np.float64)
-    strata = None if steps is None else steps.tolist()
+    strata = None if answered.steps is None else answered.steps.tolist()
     is_fitted = len(set(contexts)) >= 2
     return Foretold(
         score,
-        quantile_bins(score.values, BINS),
-        by_quantile(score.values, gap, contexts, bootstrap, BINS),
+        gap_bins(score.values, answered, bootstrap),
+        fixed_steps(score.values, answered, bootstrap),
         trend(score.values, gap, contexts, bootstrap),
         None if strata is None else trend(score.values, gap, contexts, bootstrap, strata=strata),
         auc(score.values, turned, contexts, bootstrap),

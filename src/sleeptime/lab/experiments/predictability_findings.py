@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import numpy as np
-
 from sleeptime.lab.experiments.experiment import Claim, Figure, Findings, Study, Table
-from sleeptime.lab.experiments.predictability import BINS, BUDGET, Foretold, Gains
+from sleeptime.lab.experiments.predictability import BUDGET, Foretold, Gains
+from sleeptime.lab.experiments.predictability_bins import BINS, FEWEST_PER_BIN, FixedSteps, GapBin
 from sleeptime.lab.experiments.wording import NONE, figures, percent, points
 from sleeptime.lab.figures import Axis, BarChart, ReliabilityChart, Series, Style, figure_svg
-from sleeptime.lab.statistics import Bin, Bootstrap, Calibration, Estimate, Trend
+from sleeptime.lab.statistics import Bootstrap, Calibration, Estimate, Trend
 from sleeptime.lab.statistics.estimate import Floats
 
 SURE: Final = 0.05
@@ -22,10 +21,17 @@ _STYLES: Final = (Style.SLEEP, Style.AUTO, Style.OTHER)
 def findings_of(study: Study, gains: Sequence[Gains], steps: Floats | None, bootstrap: Bootstrap) -> Findings:
     """Everything that is reported; the first method is the main one."""
     main = gains[0]
-    tables = [_bins_table(main, found, steps, bootstrap) for found in main.foretold[:2]]
+    scored = main.foretold[:2]
+    held = [(found, found.at_fixed_steps) for found in scored if found.at_fixed_steps is not None]
     return Findings(
         summary=_summary(main, bootstrap),
-        tables=(*tables, _trends_table(gains, steps), _single_table(gains)),
+        tables=(
+            *(_bins_table(main, found) for found in scored),
+            *(_fixed_table(main, found, fixed) for found, fixed in held),
+            *([_steps_table(main, held)] if held else []),
+            _trends_table(gains, steps),
+            _single_table(gains),
+        ),
         figures=_figures(main),
         claims=_claims(study, main, steps),
         data={
@@ -36,30 +42,71 @@ def findings_of(study: Study, gains: Sequence[Gains], steps: Floats | None, boot
     )
 
 
-def _bins_table(gains: Gains, found: Foretold, steps: Floats | None, bootstrap: Bootstrap) -> Table:
-    contexts = np.array(gains.alone.contexts)
-    rows = []
-    used = [number for number in range(BINS) if (found.index == number).any()]
-    for number, each in zip(used, found.bins, strict=True):
-        inside = found.index == number
-        within = contexts[inside].tolist()
-        rows.append(
-            (
-                str(number + 1),
-                f"{each.low:.2f} to {each.high:.2f}",
-                percent(bootstrap.share(gains.alone.right[inside], within)),
-                percent(bootstrap.share(gains.slept.right[inside], within)),
-                points(each.figure),
-                NONE if steps is None else f"{steps[inside].mean():.1f}",
-                str(each.figure.n),
-            )
-        )
+def _bins_table(gains: Gains, found: Foretold) -> Table:
+    rows = [(*cells[:1], f"{each.low:.2f} to {each.high:.2f}", *cells[1:]) for each, cells in _rows(found.bins)]
     header = ("quintile", "score", "without sleep", "with sleep", "gap", "mean steps", "n")
-    note = (
-        f"At {BUDGET}, with {gains.method.name}; the score is in nats. Unscored replies: {gains.alone.unscored} "
-        f"without sleep, {gains.slept.unscored} with."
-    )
+    note = f"At {BUDGET}, with {gains.method.name}; the score is in nats. {_unscored(gains)}"
     return Table(f"Gap by {found.score.name}", header, tuple(rows), note)
+
+
+def _fixed_table(gains: Gains, found: Foretold, fixed: FixedSteps) -> Table:
+    header = ("quintile", "without sleep", "with sleep", "gap", "mean steps", "n")
+    note = (
+        f"At {BUDGET}, with {gains.method.name}. Quintiles are taken among the queries of each number of steps, so "
+        "every bin holds as many queries of a number as any other (to within one, but for equal scores): what differs "
+        f"between bins is not that some take fewer steps. {_unscored(gains)}"
+    )
+    if fixed.left_out:
+        note += f" Left out: {fixed.left_out}, with a number of steps that fewer than {BINS} queries take."
+    return Table(
+        f"Gap by {found.score.name}, steps held fixed", header, tuple(cells for _, cells in _rows(fixed.bins)), note
+    )
+
+
+def _rows(bins: Sequence[GapBin]) -> list[tuple[GapBin, tuple[str, ...]]]:
+    return [
+        (
+            each,
+            (
+                str(each.number),
+                percent(each.without),
+                percent(each.slept),
+                points(each.gap),
+                NONE if each.steps is None else f"{each.steps:.1f}",
+                str(each.gap.n),
+            ),
+        )
+        for each in bins
+    ]
+
+
+def _steps_table(gains: Gains, held: Sequence[tuple[Foretold, FixedSteps]]) -> Table:
+    """Gap per quintile of each number of steps by itself."""
+    rows = []
+    for found, fixed in held:
+        for each in fixed.by_steps:
+            gaps = {of.number: of.gap for of in each.bins}
+            sizes = sorted({gap.n for gap in gaps.values()})
+            rows.append(
+                (
+                    found.score.name,
+                    f"{each.steps:g}",
+                    *(points(gaps.get(number + 1)) for number in range(BINS)),
+                    " to ".join(map(str, sizes[:1] + sizes[1:][-1:])) or NONE,
+                    points(each.gap),
+                    str(each.gap.n),
+                )
+            )
+    header = ("score", "steps", *(f"quintile {number + 1}" for number in range(BINS)), "n of each", "all", "n")
+    note = (
+        f"Gap at {BUDGET}, with {gains.method.name}. Fewer than {BINS * FEWEST_PER_BIN} queries of a number of steps "
+        f"are too few for {BINS} bins and stand in one. {_unscored(gains)}"
+    )
+    return Table("Gap by quintile for each number of steps", header, tuple(rows), note)
+
+
+def _unscored(gains: Gains) -> str:
+    return f"Unscored replies: {gains.alone.unscored} without sleep, {gains.slept.unscored} with."
 
 
 def _trends_table(gains: Sequence[Gains], steps: Floats | None) -> Table:
@@ -124,21 +171,22 @@ def _plain(found: Estimate | None, *, signed: bool = True) -> str:
 
 
 def _figures(main: Gains) -> tuple[Figure, ...]:
-    charts = [
-        BarChart(
-            title,
-            tuple(_range(each) for each in found.bins),
-            (Series.of("gap", range(len(found.bins)), [each.figure for each in found.bins], Style.SLEEP),),
-            Axis("gain by sleep", percent=True),
-            Axis("quintile of the score, in nats"),
-        )
-        for title, found in zip(("Raw score", "Score per token"), main.foretold, strict=False)
+    titles = ("Raw score", "Score per token")
+    scored = list(zip(titles, main.foretold, strict=False))
+    charts = [_chart(title, found.bins, "quintile of the score, in nats", _range) for title, found in scored]
+    held = [
+        _chart(f"{title}, steps held fixed", found.at_fixed_steps.bins, "quintile among queries of equal steps")
+        for title, found in scored
+        if found.at_fixed_steps is not None and found.at_fixed_steps.bins
     ]
     caption = (
         f"Accuracy with sleep less accuracy without, at {BUDGET}, by quintile of log P(query given context), raw and "
-        "per token. Bars are 95 % intervals."
+        f"per token{'; below, by quintile among queries of equal steps' if held else ''}. Bars are 95 % intervals."
     )
-    made = [Figure("predictability", caption, figure_svg(charts, title="Predictability", description=caption))]
+    charts += held
+    made = [
+        Figure("predictability", caption, figure_svg(charts, title="Predictability", description=caption, columns=2))
+    ]
     fitted = [
         (found.score.name, found.calibration, style)
         for found, style in zip(main.foretold, _STYLES, strict=False)
@@ -159,8 +207,15 @@ def _reliability(name: str, found: Calibration, style: Style) -> Series:
     return Series.of(name, [each.predicted for each in found.bins], [each.observed for each in found.bins], style)
 
 
-def _range(each: Bin) -> str:
-    return f"{each.low:.2f} to\n{each.high:.2f}"
+def _chart(
+    title: str, bins: Sequence[GapBin], said: str, name: Callable[[GapBin], str] = lambda each: str(each.number)
+) -> BarChart:
+    gaps = Series.of("gap", range(len(bins)), [each.gap for each in bins], Style.SLEEP)
+    return BarChart(title, tuple(map(name, bins)), (gaps,), Axis("gain by sleep", percent=True), Axis(said))
+
+
+def _range(each: GapBin) -> str:
+    return f"{each.low:.3g} to\n{each.high:.3g}"
 
 
 def _claims(study: Study, main: Gains, steps: Floats | None) -> tuple[Claim, ...]:
@@ -192,15 +247,16 @@ def _summary(main: Gains, bootstrap: Bootstrap) -> str:
         f"With {main.method.name}, sleep turns {100 * float((main.gap > 0).mean()):.1f} % of the queries from not "
         f"right to right at `{BUDGET}` and {100 * float((main.gap < 0).mean()):.1f} % the other way: a gap of "
         f"{points(bootstrap.mean(main.gap, main.alone.contexts))}.",
-        f"By quintile of the raw score the gap goes from {points(raw.bins[0].figure)} to "
-        f"{points(raw.bins[-1].figure)}: {_in_words(raw.trend)}.",
+        f"By quintile of the raw score the gap goes from {_ends(raw.bins)}: {_in_words(raw.trend)}.",
         f"Per token: {_in_words(per_token.trend)}.",
     ]
-    if raw.trend_at_fixed_steps is not None:
-        said.append(
-            f"Among queries of equal steps: {_in_words(raw.trend_at_fixed_steps)} with the raw score, and "
-            f"{_in_words(per_token.trend_at_fixed_steps)} per token."
-        )
+    for found, name in ((raw, "the raw score"), (per_token, "the score per token")):
+        fixed = found.at_fixed_steps
+        if fixed is not None and fixed.bins:
+            said.append(
+                f"By quintile of {name} among queries of equal steps the gap goes from {_ends(fixed.bins)}: "
+                f"{_in_words(found.trend_at_fixed_steps)}."
+            )
     if raw.auc is not None:
         told = [f"{found.score.name} {_plain(found.auc)}" for found in main.foretold if found.auc is not None]
         said.append(
@@ -209,6 +265,10 @@ def _summary(main: Gains, bootstrap: Bootstrap) -> str:
     else:
         said.append("Sleep turned no query right, or every one, so nothing can be foretold of a single one.")
     return " ".join(said)
+
+
+def _ends(bins: Sequence[GapBin]) -> str:
+    return f"{points(bins[0].gap)} to {points(bins[-1].gap)}"
 
 
 def _in_words(found: Trend | None) -> str:
@@ -235,9 +295,10 @@ def _data(gains: Gains, bootstrap: Bootstrap) -> dict[str, Any]:
 
 
 def _score_data(found: Foretold) -> dict[str, Any]:
-    fitted = found.calibration
+    fitted, fixed = found.calibration, found.at_fixed_steps
     return {
-        "bins": [{"low": each.low, "high": each.high, "gap": figures(each.figure)} for each in found.bins],
+        "bins": _bins_data(found.bins),
+        "at_fixed_steps": None if fixed is None else _fixed_data(fixed),
         "trend": _trend_data(found.trend),
         "trend_at_fixed_steps": _trend_data(found.trend_at_fixed_steps),
         "auc": figures(found.auc),
@@ -249,6 +310,31 @@ def _score_data(found: Foretold) -> dict[str, Any]:
             "brier": figures(fitted.brier),
             "brier_of_the_overall_share": fitted.brier_base,
             "bins": [{"predicted": each.predicted, "observed": figures(each.observed)} for each in fitted.bins],
+        },
+    }
+
+
+def _bins_data(bins: Sequence[GapBin]) -> list[dict[str, Any]]:
+    return [
+        {
+            "quintile": each.number,
+            "low": each.low,
+            "high": each.high,
+            "without": figures(each.without),
+            "with": figures(each.slept),
+            "gap": figures(each.gap),
+            "mean_steps": each.steps,
+        }
+        for each in bins
+    ]
+
+
+def _fixed_data(fixed: FixedSteps) -> dict[str, Any]:
+    return {
+        "bins": _bins_data(fixed.bins),
+        "left_out": fixed.left_out,
+        "by_steps": {
+            f"{each.steps:g}": {"gap": figures(each.gap), "bins": _bins_data(each.bins)} for each in fixed.by_steps
         },
     }
 

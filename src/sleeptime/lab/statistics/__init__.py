@@ -21,10 +21,9 @@ from sleeptime.lab.statistics.curves import (
 )
 from sleeptime.lab.statistics.discrimination import auc
 from sleeptime.lab.statistics.estimate import Estimate, clustered_standard_error
-from sleeptime.lab.statistics.trend import Bin, Trend, by_quantile, mid_ranks, quantile_bins, trend
+from sleeptime.lab.statistics.trend import Trend, mid_ranks, quantile_bins, trend
 
 __all__ = [
-    "Bin",
     "Bootstrap",
     "Calibration",
     "CurvePoint",
@@ -36,7 +35,6 @@ __all__ = [
     "Statistic",
     "Trend",
     "auc",
-    "by_quantile",
     "calibration",
     "clustered_standard_error",
     "cross_fitted",

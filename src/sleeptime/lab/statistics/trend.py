@@ -18,21 +18,6 @@ from sleeptime.lab.statistics.estimate import Estimate, Floats, Indices, Labels,
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """Queries whose scores fall between two quantiles.
-
-    Args:
-        low: least score in the bin.
-        high: greatest score in it.
-        figure: mean of what is looked at, over the queries of the bin.
-    """
-
-    low: float
-    high: float
-    figure: Estimate
-
-
-@dataclass(frozen=True, slots=True)
 class Trend:
     """Rank correlation of a figure with a score.
 
@@ -59,7 +44,7 @@ def mid_ranks(values: ArrayLike) -> Floats:
     return np.asarray((last - (count - 1) / 2)[index], dtype=np.float64)
 
 
-def quantile_bins(scores: ArrayLike, bins: int = 5) -> Indices:
+def quantile_bins(scores: ArrayLike, bins: int = 5, *, strata: Labels | None = None) -> Indices:
     """Bin of each row, 0 to ``bins - 1`` by rising score.
 
     Bins hold equally many rows as far as ties allow: equal scores share the bin of their mean rank, so a bin can stay
@@ -68,34 +53,25 @@ def quantile_bins(scores: ArrayLike, bins: int = 5) -> Indices:
     >>> quantile_bins([0.1, 0.2, 0.2, 0.9], bins=2).tolist()
     [0, 1, 1, 1]
 
+    Args:
+        scores: ``(n,)``.
+        bins: how many.
+        strata: what is held fixed, per row: bins are taken within each, so that every bin holds as many rows of a
+            stratum as any other.
+
     Raises:
         InputError: fewer than 1 bin, or scores that are not finite.
     """
     rows = finite(scores, "scores")
+    same_length(rows.size, strata=strata if strata is not None else rows)
     if bins < 1:
         raise InputError(f"quantile bins: at least 1 bin is needed, got {bins}")
-    return np.floor(bins * (mid_ranks(rows) - 0.5) / rows.size).astype(np.intp)
-
-
-def by_quantile(
-    scores: ArrayLike, figures: ArrayLike, contexts: Sequence[str], bootstrap: Bootstrap, bins: int = 5
-) -> tuple[Bin, ...]:
-    """Mean figure per quantile of the score, such as the accuracy gap per quintile of log P(q | c).
-
-    arXiv:2504.13171, section 5.4. The limits of the bins are those of the data and do not move with the resamples.
-
-    Returns:
-        The bins that hold rows, by rising score.
-    """
-    x, y = _pair(scores, figures, contexts)
-    index = quantile_bins(x, bins)
-    found = []
-    for number in range(bins):
-        rows = np.flatnonzero(index == number)
-        if rows.size:
-            figure = bootstrap.mean(y[rows], [contexts[row] for row in rows.tolist()])
-            found.append(Bin(float(x[rows].min()), float(x[rows].max()), figure))
-    return tuple(found)
+    stratum = codes(strata)[0] if strata is not None else np.zeros(rows.size, dtype=np.intp)
+    found = np.empty(rows.size, dtype=np.intp)
+    for s in np.unique(stratum):
+        inside = stratum == s
+        found[inside] = np.floor(bins * (mid_ranks(rows[inside]) - 0.5) / inside.sum())
+    return found
 
 
 def trend(

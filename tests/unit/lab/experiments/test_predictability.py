@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,10 @@ from sleeptime.core.errors import InputError
 from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments.experiment import Findings
 from sleeptime.lab.experiments.predictability import EXPERIMENT
+from sleeptime.lab.experiments.predictability_bins import Answered, gap_bins
 from sleeptime.lab.problem import Problem
+from sleeptime.lab.statistics import Bootstrap
+from tests.support.estimates import ends
 from tests.unit.lab.experiments.played import arms_of, play, problems, study
 
 CONTEXTS, QUERIES = 50, 4
@@ -39,19 +43,20 @@ def found_with(
     return EXPERIMENT.analyse(study(book, asked, is_quick=is_quick))
 
 
-def main(found: Findings, score: str = "log P(q given c)") -> dict[str, object]:
-    scored: dict[str, object] = found.data["methods"]["10 merged drafts"]["scores"][score]
+def main(found: Findings, score: str = "log P(q given c)") -> dict[str, Any]:
+    scored: dict[str, Any] = found.data["methods"]["10 merged drafts"]["scores"][score]
     return scored
 
 
 def test_a_gap_that_rises_with_the_score_is_found(tmp_path: Path) -> None:
     found = found_with(tmp_path, lambda i: (-10 * (1 - NOISE[i]) - 1, 10), lambda i: bool(NOISE[i] > 0.4))
     assert [claim.is_met for claim in found.claims] == [True, True, True, True]
-    bins = [each["gap"]["mean"] for each in main(found)["bins"]]  # type: ignore[attr-defined]
+    bins = [each["gap"]["mean"] for each in main(found)["bins"]]
     assert bins[0] == 0
     assert bins[-1] == 1
     assert bins == sorted(bins)
-    assert main(found)["auc"]["mean"] == 1.0  # type: ignore[index]
+    assert [len(table.rows) for table in found.tables[:4]] == [5] * 4
+    assert main(found)["auc"]["mean"] == 1.0
 
 
 def test_a_gap_that_falls_is_a_missed_claim(tmp_path: Path) -> None:
@@ -68,7 +73,56 @@ def test_simplicity_alone_shows_no_trend_at_fixed_steps(tmp_path: Path) -> None:
     raw = main(found)
     assert found.claims[0].is_met is True
     assert found.claims[2].is_met is None
-    assert abs(raw["trend_at_fixed_steps"]["rank_correlation"]["mean"]) < 0.15  # type: ignore[index]
+    lowest, *_, highest = raw["bins"]
+    assert highest["gap"]["mean"] - lowest["gap"]["mean"] > 0.5
+    held = raw["at_fixed_steps"]["bins"]
+    gaps = [each["gap"] for each in held]
+    assert abs(gaps[-1]["mean"] - gaps[0]["mean"]) < 0.25
+    assert max(gap["low"] for gap in gaps) < min(gap["high"] for gap in gaps)
+    assert max(abs(each["mean_steps"] - float(DEPTHS.mean())) for each in held) < 0.1
+    assert abs(raw["trend_at_fixed_steps"]["rank_correlation"]["mean"]) < 0.15
+
+
+def test_a_gap_that_rises_among_queries_of_equal_steps_is_found_against_that_of_their_steps(tmp_path: Path) -> None:
+    """Queries of more steps score higher and gain less; of those of equal steps the higher ones gain."""
+    found = found_with(
+        tmp_path, lambda i: (5.0 * DEPTHS[i] + NOISE[i] - 40, 10), lambda i: bool(NOISE[i] > 0.2 * DEPTHS[i])
+    )
+    held = main(found)["at_fixed_steps"]
+    gaps = [each["gap"]["mean"] for each in held["bins"]]
+    assert gaps[0] < 0.1
+    assert gaps[-1] > 0.9
+    assert main(found)["trend"]["rank_correlation"]["mean"] < 0
+    assert sum(each["gap"]["n"] for each in held["bins"]) == len(ASKED)
+
+
+def test_the_gap_stands_for_each_number_of_steps_that_enough_queries_take(tmp_path: Path) -> None:
+    """Of 200 queries, 3 take 9 steps, 30 take 4, and the others 2."""
+    asked = problems(CONTEXTS, QUERIES, lambda i: {"depth": 9 if i < 3 else 4 if i < 33 else 2})
+    found = found_with(tmp_path, lambda i: (-10 * (1 - NOISE[i]) - 1, 10), lambda i: i < 33, asked)
+    held = main(found)["at_fixed_steps"]
+    assert held["left_out"] == 3
+    assert sum(each["gap"]["n"] for each in held["bins"]) == 197
+    assert [each["gap"]["n"] for each in held["by_steps"]["2"]["bins"]] == [33, 34, 33, 34, 33]
+    assert held["by_steps"]["4"]["bins"] == []
+    assert held["by_steps"]["4"]["gap"]["mean"] == held["by_steps"]["9"]["gap"]["mean"] == 1.0
+    assert held["by_steps"]["4"]["gap"]["low"] < 0.9, "nine contexts that all gain are not certain"
+    assert "Left out: 3" in found.tables[2].note
+    steps = next(table for table in found.tables if "each number of steps" in table.title)
+    assert [row[:2] for row in steps.rows][:3] == [("log P(q given c)", of) for of in ("2", "4", "9")]
+    assert [row[2:8] for row in steps.rows][1:3] == [("-",) * 6] * 2
+    assert steps.rows[0][7] == "33 to 34"
+
+
+def test_a_gap_that_is_the_same_for_every_query_is_not_certain() -> None:
+    contexts = tuple(str(i) for i in range(500))
+    scores, bootstrap = np.arange(500.0), Bootstrap(contexts, seed=0)
+    gains, losses = np.r_[np.ones(100), np.zeros(400)], np.r_[np.zeros(400), np.ones(100)]
+    gap = [each.gap for each in gap_bins(scores, Answered(losses, gains, contexts, None), bootstrap)]
+    # By Clopper and Pearson at most 1 - 0.025 ** 0.01 = 3.622 % come to anything else, and that may be the opposite.
+    assert ends(gap[0]) == pytest.approx((1 - 2 * 0.03622, 1.0), abs=1e-5)
+    assert ends(gap[1]) == pytest.approx((-0.03622, 0.03622), abs=1e-5)
+    assert ends(gap[4]) == pytest.approx((-1.0, 2 * 0.03622 - 1), abs=1e-5)
 
 
 def test_length_alone_shows_no_trend_per_token(tmp_path: Path) -> None:
@@ -88,8 +142,8 @@ def test_the_chance_of_a_gain_is_foretold_from_other_contexts(tmp_path: Path) ->
     coin = np.random.default_rng(4).random(len(ASKED))
     found = found_with(tmp_path, lambda i: (-8 * (1 - NOISE[i]), 8), lambda i: bool(coin[i] < NOISE[i]))
     fitted = main(found)["calibration"]
-    assert fitted["brier"]["mean"] < fitted["brier_of_the_overall_share"]  # type: ignore[index]
-    assert 0.7 < main(found)["auc"]["mean"] < 0.95  # type: ignore[index]
+    assert fitted["brier"]["mean"] < fitted["brier_of_the_overall_share"]
+    assert 0.7 < main(found)["auc"]["mean"] < 0.95
     assert len(found.figures) == 2
 
 
@@ -99,7 +153,10 @@ def test_queries_without_a_count_of_steps_are_analysed_without_it(tmp_path: Path
     assert found.data["steps_known"] is False
     assert main(found)["trend_at_fixed_steps"] is None
     assert len(found.claims) == 2
+    assert main(found)["at_fixed_steps"] is None
+    assert [table.title for table in found.tables if "steps" in table.title] == []
     assert "do not say how many steps" in found.tables[2].note
+    assert "equal steps" not in found.figures[0].caption
 
 
 def test_where_nothing_gains_nothing_is_claimed(tmp_path: Path) -> None:
@@ -116,6 +173,8 @@ def test_one_context_or_equal_scores_are_left_open(tmp_path: Path) -> None:
     assert data["calibration"] is None
     assert data["trend"]["p"] is None
     assert len(data["bins"]) == 1
+    assert data["at_fixed_steps"]["bins"] == []
+    assert data["at_fixed_steps"]["left_out"] == 4
     json.dumps(found.data, allow_nan=False)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sleeptime.core.errors import InputError
-from sleeptime.lab.statistics import Bootstrap, by_quantile, mid_ranks, quantile_bins, trend
+from sleeptime.lab.statistics import Bootstrap, mid_ranks, quantile_bins, trend
 from tests.support.estimates import covers, given
 
 CONTEXTS = [f"c{c}" for c in range(60) for _ in range(4)]
@@ -41,18 +41,15 @@ def test_scores_that_are_all_equal_make_one_bin() -> None:
     assert quantile_bins([1.0] * 9).tolist() == [2] * 9
 
 
-def test_each_bin_reports_its_limits_and_its_mean() -> None:
-    contexts = [str(i) for i in range(10)]
-    found = by_quantile(np.arange(10.0), np.arange(10) >= 8, contexts, Bootstrap(contexts, seed=0), bins=5)
-    assert [(b.low, b.high, b.figure.mean, b.figure.n) for b in found] == [
-        (2 * i, 2 * i + 1, float(i == 4), 2) for i in range(5)
-    ]
-
-
-def test_bins_that_ties_leave_empty_are_left_out() -> None:
-    contexts = [str(i) for i in range(10)]
-    found = by_quantile([0.0] * 5 + [1.0] * 5, np.arange(10.0), contexts, Bootstrap(contexts, seed=0))
-    assert [(b.low, b.high, b.figure.mean) for b in found] == [(0, 0, 2), (1, 1, 7)]
+def test_bins_within_strata_hold_as_many_rows_of_each() -> None:
+    rng = np.random.default_rng(0)
+    strata = ["few"] * 10 + ["many"] * 90
+    scores = np.concatenate([rng.normal(size=10), rng.normal(size=90) + 50])
+    bins = quantile_bins(scores, strata=strata)
+    assert np.bincount(bins[:10]).tolist() == [2] * 5
+    assert np.bincount(bins[10:]).tolist() == [18] * 5
+    assert bins[np.argmax(scores[:10])] == 4
+    assert set(quantile_bins(scores)[:10]) == {0}
 
 
 def test_the_correlation_is_spearmans() -> None:
@@ -140,3 +137,5 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         trend([1.0, 2.0], [1.0, 2.0], ["a", "b"], bootstrap, strata=["x"])
     with pytest.raises(InputError, match="at least 1 bin"):
         quantile_bins([1.0], bins=0)
+    with pytest.raises(InputError, match="strata: 1 entries for 2 rows"):
+        quantile_bins([1.0, 2.0], strata=["x"])
