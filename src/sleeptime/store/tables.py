@@ -11,7 +11,16 @@ What must be unique is a unique index:
     learned         a learned context of a version; at most one is live    unique (context, number), (context) if live
     note            the ordered notes of a learned context
     query           a query and how it was served
-    call            a model call; names its context, so that it outlives it
+    call            a model call; names its context, so that it outlives it   one answer per (job, key)
+    spend           what calls of a scope used on a day or in all, and what is reserved for those under way
+    policy          when a context is slept on, and what that may cost
+    wake_up         a trigger that is due at a moment                 unique (context, trigger)
+    sleep_state     what became of a context's sleeps so far: rest, quarantine, how far it was read
+    job             a sleep that was asked for                        unique (context, work) while it is not over
+    batch           requests of a job that a provider answers later   unique (job, key)
+    worker          a process that runs jobs, and when it was last alive
+    breaker         a model whose calls keep failing, and until when it is left alone
+    rate            requests and tokens sent to a provider in a minute
 
 Every table that a user's request can reach by a key of its own has the tenant; version and note rows are reached
 through those.
@@ -137,6 +146,7 @@ class LearnedRow(Table):
             postgresql_where=text("status = 'live'"),
         ),
         Index(None, "context_version_id"),
+        Index("uq_learned_job", "context_id", "job_id", unique=True),
     )
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS))
@@ -150,6 +160,8 @@ class LearnedRow(Table):
     job_id: Mapped[str | None]
     """The ``job_id`` of the calls that made it."""
     prompt_digest: Mapped[str | None]
+    reason: Mapped[str] = mapped_column(server_default="")
+    """Why it is not served, when a check or a user kept it back."""
     created_at: Mapped[datetime]
 
 
@@ -192,7 +204,25 @@ class QueryRow(Table):
 
 class CallRow(Table):
     __tablename__ = "call"
-    __table_args__ = (Index(None, "tenant", "context", "at"), Index(None, "tenant", "job_id"))
+    __table_args__ = (
+        Index(None, "tenant", "context", "at"),
+        Index(None, "tenant", "job_id"),
+        Index(
+            "uq_call_answered",
+            "tenant",
+            "job_id",
+            "key",
+            unique=True,
+            sqlite_where=text("outcome = 'ok' AND key IS NOT NULL"),
+            postgresql_where=text("outcome = 'ok' AND key IS NOT NULL"),
+        ),
+        Index(
+            "ix_call_running",
+            "worker",
+            sqlite_where=text("outcome = 'running'"),
+            postgresql_where=text("outcome = 'running'"),
+        ),
+    )
     tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS), primary_key=True)
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     phase: Mapped[str] = mapped_column(String(16))
@@ -210,3 +240,145 @@ class CallRow(Table):
     cost_usd: Mapped[float | None]
     latency_s: Mapped[float]
     at: Mapped[datetime]
+    key: Mapped[str | None] = mapped_column(String(64))
+    """Which call of its job it is, the same when the job runs again."""
+    reply: Mapped[str | None]
+    """The reply of a job's call, as JSON, until the job is over."""
+    worker: Mapped[str | None]
+    """Who made it, while it is under way."""
+    reserved_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Worst case of a call under way, or of one whose end nobody knows."""
+    reserved_usd: Mapped[float | None]
+
+
+class SpendRow(Table):
+    __tablename__ = "spend"
+    tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS), primary_key=True)
+    scope: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """``tenant``, ``context`` or ``job``."""
+    subject: Mapped[str] = mapped_column(String(MAX_NAME_CHARS), primary_key=True)
+    """Name of the context or id of the job; empty for the tenant."""
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    """UTC date, or empty for all days together."""
+    tokens: Mapped[int] = mapped_column(BigInteger)
+    cost_usd: Mapped[float]
+    unpriced_calls: Mapped[int]
+    """Calls whose cost nobody knows."""
+    reserved_tokens: Mapped[int] = mapped_column(BigInteger)
+    reserved_usd: Mapped[float]
+
+
+class PolicyRow(Table):
+    __tablename__ = "policy"
+    context_id: Mapped[int] = mapped_column(ForeignKey("context.id", ondelete="CASCADE"), primary_key=True)
+    body: Mapped[dict[str, Any]]
+    updated_at: Mapped[datetime]
+
+
+class WakeUpRow(Table):
+    __tablename__ = "wake_up"
+    __table_args__ = (Index(None, "due_at"),)
+    context_id: Mapped[int] = mapped_column(ForeignKey("context.id", ondelete="CASCADE"), primary_key=True)
+    trigger: Mapped[str] = mapped_column(String(16), primary_key=True)
+    due_at: Mapped[datetime | None]
+    """None while it only counts."""
+    events: Mapped[int]
+    """Events since the last job, for the trigger that waits for a number of them."""
+    since: Mapped[datetime]
+    """The first of those events."""
+
+
+class SleepStateRow(Table):
+    __tablename__ = "sleep_state"
+    context_id: Mapped[int] = mapped_column(ForeignKey("context.id", ondelete="CASCADE"), primary_key=True)
+    slept_version: Mapped[str | None] = mapped_column(String(16))
+    """The context version that the last finished sleep had read: the cursor."""
+    slept_at: Mapped[datetime | None]
+    nothing_new: Mapped[int]
+    """Sleeps in a row that found nothing new."""
+    failures: Mapped[int]
+    """Sleeps in a row that failed."""
+    rests_until: Mapped[datetime | None]
+    quarantined_at: Mapped[datetime | None]
+    last_error: Mapped[str]
+
+
+class JobRow(Table):
+    __tablename__ = "job"
+    __table_args__ = (
+        Index(
+            "uq_job_work",
+            "context_id",
+            "work",
+            unique=True,
+            sqlite_where=text("finished_at IS NULL"),
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+        Index(None, "tenant", "state", "created_at"),
+        Index(None, "context_id", "created_at"),
+        Index(None, "worker"),
+    )
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS))
+    context_id: Mapped[int] = mapped_column(ForeignKey("context.id", ondelete="CASCADE"))
+    context_version: Mapped[str] = mapped_column(String(16))
+    work: Mapped[str] = mapped_column(String(16))
+    """Digest of context version, strategy and settings: the same work is not queued twice."""
+    settings: Mapped[dict[str, Any]]
+    trigger: Mapped[str] = mapped_column(String(16))
+    priority: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))
+    wanted: Mapped[str] = mapped_column(String(16))
+    """What a user wants of it: ``run``, ``pause`` or ``cancel``; takes effect before the next call."""
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    reason: Mapped[str]
+    learned: Mapped[int | None]
+    """Number of the learned context it wrote."""
+    digest: Mapped[str | None] = mapped_column(String(16))
+    drafts: Mapped[int]
+    drafts_done: Mapped[int]
+    runs: Mapped[int]
+    """How often it was begun: more than once after a crash."""
+    worker: Mapped[str | None]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class BatchRow(Table):
+    __tablename__ = "batch"
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    provider: Mapped[str]
+    handle: Mapped[str | None]
+    """What the provider calls it; None between our intent and its answer."""
+    state: Mapped[str] = mapped_column(String(16))
+    submitted_at: Mapped[datetime]
+    deadline: Mapped[datetime]
+
+
+class WorkerRow(Table):
+    __tablename__ = "worker"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    host: Mapped[str]
+    pid: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))
+    started_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime]
+
+
+class BreakerRow(Table):
+    __tablename__ = "breaker"
+    model: Mapped[str] = mapped_column(String(255), primary_key=True)
+    failures: Mapped[int]
+    open_until: Mapped[datetime | None]
+    last_error: Mapped[str]
+
+
+class RateRow(Table):
+    __tablename__ = "rate"
+    provider: Mapped[str] = mapped_column(String(255), primary_key=True)
+    minute: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    """Whole minutes since 1970."""
+    requests: Mapped[int] = mapped_column(BigInteger)
+    tokens: Mapped[int] = mapped_column(BigInteger)

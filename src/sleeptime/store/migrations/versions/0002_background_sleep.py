@@ -1,0 +1,183 @@
+"""Sleep in the background: jobs, policies, wake-ups, spend, workers, and calls that are known before they are made.
+
+Revision ID: 0002
+Revises: 0001
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+MOMENT = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    """Make the new tables, and let calls and learned contexts say more."""
+    op.create_table(
+        "breaker",
+        sa.Column("model", sa.String(length=255), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("open_until", MOMENT, nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("model", name="pk_breaker"),
+    )
+    op.create_table(
+        "rate",
+        sa.Column("provider", sa.String(length=255), nullable=False),
+        sa.Column("minute", sa.BigInteger(), nullable=False),
+        sa.Column("requests", sa.BigInteger(), nullable=False),
+        sa.Column("tokens", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("provider", "minute", name="pk_rate"),
+    )
+    op.create_table(
+        "spend",
+        sa.Column("tenant", sa.String(length=100), nullable=False),
+        sa.Column("scope", sa.String(length=16), nullable=False),
+        sa.Column("subject", sa.String(length=500), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("tokens", sa.BigInteger(), nullable=False),
+        sa.Column("cost_usd", sa.Double(), nullable=False),
+        sa.Column("unpriced_calls", sa.Integer(), nullable=False),
+        sa.Column("reserved_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("reserved_usd", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "scope", "subject", "day", name="pk_spend"),
+    )
+    op.create_table(
+        "worker",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("started_at", MOMENT, nullable=False),
+        sa.Column("heartbeat_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_worker"),
+    )
+    op.create_table(
+        "job",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("tenant", sa.String(length=100), nullable=False),
+        sa.Column("context_id", ROW_ID, nullable=False),
+        sa.Column("context_version", sa.String(length=16), nullable=False),
+        sa.Column("work", sa.String(length=16), nullable=False),
+        sa.Column("settings", sa.JSON(), nullable=False),
+        sa.Column("trigger", sa.String(length=16), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("wanted", sa.String(length=16), nullable=False),
+        sa.Column("outcome", sa.String(length=16), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("learned", sa.Integer(), nullable=True),
+        sa.Column("digest", sa.String(length=16), nullable=True),
+        sa.Column("drafts", sa.Integer(), nullable=False),
+        sa.Column("drafts_done", sa.Integer(), nullable=False),
+        sa.Column("runs", sa.Integer(), nullable=False),
+        sa.Column("worker", sa.Text(), nullable=True),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("started_at", MOMENT, nullable=True),
+        sa.Column("finished_at", MOMENT, nullable=True),
+        sa.ForeignKeyConstraint(["context_id"], ["context.id"], name="fk_job_context_id_context", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name="pk_job"),
+    )
+    op.create_index("ix_job_context_id_created_at", "job", ["context_id", "created_at"], unique=False)
+    op.create_index("ix_job_tenant_state_created_at", "job", ["tenant", "state", "created_at"], unique=False)
+    op.create_index("ix_job_worker", "job", ["worker"], unique=False)
+    op.create_index(
+        "uq_job_work",
+        "job",
+        ["context_id", "work"],
+        unique=True,
+        sqlite_where=sa.text("finished_at IS NULL"),
+        postgresql_where=sa.text("finished_at IS NULL"),
+    )
+    op.create_table(
+        "policy",
+        sa.Column("context_id", ROW_ID, nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("updated_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["context_id"], ["context.id"], name="fk_policy_context_id_context", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("context_id", name="pk_policy"),
+    )
+    op.create_table(
+        "sleep_state",
+        sa.Column("context_id", ROW_ID, nullable=False),
+        sa.Column("slept_version", sa.String(length=16), nullable=True),
+        sa.Column("slept_at", MOMENT, nullable=True),
+        sa.Column("nothing_new", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("rests_until", MOMENT, nullable=True),
+        sa.Column("quarantined_at", MOMENT, nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["context_id"], ["context.id"], name="fk_sleep_state_context_id_context", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("context_id", name="pk_sleep_state"),
+    )
+    op.create_table(
+        "wake_up",
+        sa.Column("context_id", ROW_ID, nullable=False),
+        sa.Column("trigger", sa.String(length=16), nullable=False),
+        sa.Column("due_at", MOMENT, nullable=True),
+        sa.Column("events", sa.Integer(), nullable=False),
+        sa.Column("since", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["context_id"], ["context.id"], name="fk_wake_up_context_id_context", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("context_id", "trigger", name="pk_wake_up"),
+    )
+    op.create_index("ix_wake_up_due_at", "wake_up", ["due_at"], unique=False)
+    op.create_table(
+        "batch",
+        sa.Column("job_id", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("handle", sa.Text(), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("submitted_at", MOMENT, nullable=False),
+        sa.Column("deadline", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_batch_job_id_job", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "key", name="pk_batch"),
+    )
+    op.add_column("call", sa.Column("key", sa.String(length=64), nullable=True))
+    op.add_column("call", sa.Column("reply", sa.Text(), nullable=True))
+    op.add_column("call", sa.Column("worker", sa.Text(), nullable=True))
+    op.add_column("call", sa.Column("reserved_tokens", sa.BigInteger(), server_default="0", nullable=False))
+    op.add_column("call", sa.Column("reserved_usd", sa.Double(), nullable=True))
+    op.create_index(
+        "ix_call_running",
+        "call",
+        ["worker"],
+        unique=False,
+        sqlite_where=sa.text("outcome = 'running'"),
+        postgresql_where=sa.text("outcome = 'running'"),
+    )
+    op.create_index(
+        "uq_call_answered",
+        "call",
+        ["tenant", "job_id", "key"],
+        unique=True,
+        sqlite_where=sa.text("outcome = 'ok' AND key IS NOT NULL"),
+        postgresql_where=sa.text("outcome = 'ok' AND key IS NOT NULL"),
+    )
+    op.add_column("learned", sa.Column("reason", sa.Text(), server_default="", nullable=False))
+    op.create_index("uq_learned_job", "learned", ["context_id", "job_id"], unique=True)
+
+
+def downgrade() -> None:
+    """Drop them."""
+    op.drop_index("uq_learned_job", "learned")
+    op.drop_index("uq_call_answered", "call")
+    op.drop_index("ix_call_running", "call")
+    op.drop_column("learned", "reason")
+    for column in ("reserved_usd", "reserved_tokens", "worker", "reply", "key"):
+        op.drop_column("call", column)
+    for table in ("batch", "wake_up", "sleep_state", "policy", "job", "worker", "spend", "rate", "breaker"):
+        op.drop_table(table)
