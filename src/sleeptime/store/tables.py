@@ -8,7 +8,8 @@ What must be unique is a unique index:
     context         a name, and the version it stands at                   unique (tenant, name)
     context_version a version of a context that was seen                   unique (context, version)
     version_part    the ordered parts of a version
-    learned         a learned context of a version; at most one is live    unique (context, number), (context) if live
+    learned         a learned context of a version; at most one is live,   unique (context, number), (context, job),
+                    and at most one waits                                  (context) if live, (context) if waiting
     note            the ordered notes of a learned context
     query           a query and how it was served
     call            a model call; names its context, so that it outlives it   one answer per (job, key)
@@ -145,6 +146,13 @@ class LearnedRow(Table):
             sqlite_where=text("status = 'live'"),
             postgresql_where=text("status = 'live'"),
         ),
+        Index(
+            "uq_learned_waiting",
+            "context_id",
+            unique=True,
+            sqlite_where=text("status = 'waiting'"),
+            postgresql_where=text("status = 'waiting'"),
+        ),
         Index(None, "context_version_id"),
         Index("uq_learned_job", "context_id", "job_id", unique=True),
     )
@@ -163,6 +171,8 @@ class LearnedRow(Table):
     reason: Mapped[str] = mapped_column(server_default="")
     """Why it is not served, when a check or a user kept it back."""
     created_at: Mapped[datetime]
+    status_at: Mapped[datetime | None]
+    """When it came to its status; None for what version 0.1 wrote."""
 
 
 class NoteRow(Table):

@@ -168,15 +168,26 @@ def upgrade() -> None:
         postgresql_where=sa.text("outcome = 'ok' AND key IS NOT NULL"),
     )
     op.add_column("learned", sa.Column("reason", sa.Text(), server_default="", nullable=False))
+    op.add_column("learned", sa.Column("status_at", MOMENT, nullable=True))
     op.create_index("uq_learned_job", "learned", ["context_id", "job_id"], unique=True)
+    op.create_index(
+        "uq_learned_waiting",
+        "learned",
+        ["context_id"],
+        unique=True,
+        sqlite_where=sa.text("status = 'waiting'"),
+        postgresql_where=sa.text("status = 'waiting'"),
+    )
 
 
 def downgrade() -> None:
     """Drop them."""
+    op.drop_index("uq_learned_waiting", "learned")
     op.drop_index("uq_learned_job", "learned")
     op.drop_index("uq_call_answered", "call")
     op.drop_index("ix_call_running", "call")
-    op.drop_column("learned", "reason")
+    for column in ("status_at", "reason"):
+        op.drop_column("learned", column)
     for column in ("reserved_usd", "reserved_tokens", "worker", "reply", "key"):
         op.drop_column("call", column)
     for table in ("batch", "wake_up", "sleep_state", "policy", "job", "worker", "spend", "rate", "breaker"):
