@@ -15,7 +15,7 @@ What must be unique is a unique index:
     call            a model call; names its context, so that it outlives it   one answer per (job, key)
     spend           what calls of a scope used on a day or in all, and what is reserved for those under way
     policy          when a context is slept on, and what that may cost
-    wake_up         a trigger that is due at a moment                 unique (context, trigger)
+    wake_up         a context with a policy that changed since it was slept on, and when it is due
     sleep_state     what became of a context's sleeps so far: rest, quarantine, how far it was read
     job             a sleep that was asked for                        unique (context, work) while it is not over
     batch           requests of a job that a provider answers later   unique (job, key)
@@ -289,13 +289,15 @@ class WakeUpRow(Table):
     __tablename__ = "wake_up"
     __table_args__ = (Index(None, "due_at"),)
     context_id: Mapped[int] = mapped_column(ForeignKey("context.id", ondelete="CASCADE"), primary_key=True)
-    trigger: Mapped[str] = mapped_column(String(16), primary_key=True)
+    first_change_at: Mapped[datetime]
+    """Of the changes that no sleep has taken up yet."""
+    last_change_at: Mapped[datetime]
+    new_parts: Mapped[int]
+    """Parts that the last sleep had not read; 0 where no trigger counts them."""
     due_at: Mapped[datetime | None]
-    """None while it only counts."""
-    events: Mapped[int]
-    """Events since the last job, for the trigger that waits for a number of them."""
-    since: Mapped[datetime]
-    """The first of those events."""
+    """Not before this; None while no trigger waits for a moment."""
+    trigger: Mapped[str | None] = mapped_column(String(16))
+    """Which trigger is due then."""
 
 
 class SleepStateRow(Table):

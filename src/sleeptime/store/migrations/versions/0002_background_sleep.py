@@ -124,14 +124,15 @@ def upgrade() -> None:
     op.create_table(
         "wake_up",
         sa.Column("context_id", ROW_ID, nullable=False),
-        sa.Column("trigger", sa.String(length=16), nullable=False),
+        sa.Column("first_change_at", MOMENT, nullable=False),
+        sa.Column("last_change_at", MOMENT, nullable=False),
+        sa.Column("new_parts", sa.Integer(), nullable=False),
         sa.Column("due_at", MOMENT, nullable=True),
-        sa.Column("events", sa.Integer(), nullable=False),
-        sa.Column("since", MOMENT, nullable=False),
+        sa.Column("trigger", sa.String(length=16), nullable=True),
         sa.ForeignKeyConstraint(
             ["context_id"], ["context.id"], name="fk_wake_up_context_id_context", ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("context_id", "trigger", name="pk_wake_up"),
+        sa.PrimaryKeyConstraint("context_id", name="pk_wake_up"),
     )
     op.create_index("ix_wake_up_due_at", "wake_up", ["due_at"], unique=False)
     op.create_table(
