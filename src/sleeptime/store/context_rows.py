@@ -51,6 +51,20 @@ async def find_head(connection: AsyncConnection, tenant: str, name: str) -> Head
     return Head(*row)
 
 
+async def lock_head(connection: AsyncConnection, tenant: str, name: str) -> Head:
+    """The context of this name, as it stays until the transaction ends: writers of one context take turns.
+
+    Who only reads it, or records a query about it, does not wait. (On SQLite all writers take turns already.)
+
+    Raises:
+        NotFound: the tenant has none of this name.
+    """
+    # Before the look-up: a row that is locked while it is joined is checked again with only half of the join renewed.
+    locked = select(ContextRow.id).where(ContextRow.tenant == tenant, ContextRow.name == name)
+    await connection.execute(locked.with_for_update(key_share=True))
+    return await find_head(connection, tenant, name)
+
+
 async def add_context(connection: AsyncConnection, tenant: str, context: Context) -> bool:
     """Keep the parts that are not kept yet, and let the context stand at this version; False when it already did."""
     now = datetime.now(UTC)
@@ -58,7 +72,7 @@ async def add_context(connection: AsyncConnection, tenant: str, context: Context
         await connection.execute(
             select(ContextRow.id, ContextRow.version)
             .where(ContextRow.tenant == tenant, ContextRow.name == context.name)
-            .with_for_update()
+            .with_for_update(key_share=True)  # whoever records a query about it need not wait
         )
     ).one_or_none()
     if found is not None and found.version == context.version:

@@ -113,13 +113,16 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that only reads.
+        """A transaction that only reads: all its statements see the database as it is at the first of them.
 
         Raises:
             StoreError: the database refused.
         """
-        async with self._mapped_errors(), self._engine.connect() as connection, connection.begin():
-            yield connection
+        async with self._mapped_errors(), self._engine.connect() as connection:
+            if not self.is_sqlite:  # which gives one moment to every transaction
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            async with connection.begin():
+                yield connection
 
     async def write(self, operation: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Run ``operation`` in one transaction: all of it is kept, or nothing.

@@ -47,6 +47,7 @@ async def add_query(connection: AsyncConnection, tenant: str, head: Head, query:
         NotText: its text holds a character that cannot be kept.
     """
     numbered = select(LearnedRow.id).where(LearnedRow.context_id == head.id, LearnedRow.number == query.learned)
+    numbered = numbered.with_for_update(read=True, key_share=True)  # it is not pruned before this query points to it
     learned_id = None if query.learned is None else (await connection.execute(numbered)).scalar_one_or_none()
     row = {
         "tenant": tenant,
