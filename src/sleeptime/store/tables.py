@@ -328,7 +328,24 @@ class JobRow(Table):
         ),
         Index(None, "tenant", "state", "created_at"),
         Index(None, "context_id", "created_at"),
-        Index(None, "worker"),
+        Index(
+            "ix_job_worker",
+            "worker",
+            sqlite_where=text("finished_at IS NULL"),
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+        Index(
+            "ix_job_unassigned",
+            "created_at",
+            sqlite_where=text("state = 'queued' AND worker IS NULL"),
+            postgresql_where=text("state = 'queued' AND worker IS NULL"),
+        ),
+        Index(
+            "ix_job_waiting",
+            "due_at",
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
     )
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS))
@@ -349,10 +366,13 @@ class JobRow(Table):
     digest: Mapped[str | None] = mapped_column(String(16))
     drafts: Mapped[int]
     drafts_done: Mapped[int]
-    runs: Mapped[int]
-    """How often it was begun: more than once after a crash."""
+    run: Mapped[int]
+    """Which run of it is queued or under way, from 1; what an earlier one still does has no effect."""
     worker: Mapped[str | None]
+    """Who runs it, or handed it to the queue."""
     created_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    """When a waiting one goes on."""
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 

@@ -77,9 +77,10 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(length=16), nullable=True),
         sa.Column("drafts", sa.Integer(), nullable=False),
         sa.Column("drafts_done", sa.Integer(), nullable=False),
-        sa.Column("runs", sa.Integer(), nullable=False),
+        sa.Column("run", sa.Integer(), nullable=False),
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("due_at", MOMENT, nullable=True),
         sa.Column("started_at", MOMENT, nullable=True),
         sa.Column("finished_at", MOMENT, nullable=True),
         sa.ForeignKeyConstraint(["context_id"], ["context.id"], name="fk_job_context_id_context", ondelete="CASCADE"),
@@ -87,7 +88,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_job_context_id_created_at", "job", ["context_id", "created_at"], unique=False)
     op.create_index("ix_job_tenant_state_created_at", "job", ["tenant", "state", "created_at"], unique=False)
-    op.create_index("ix_job_worker", "job", ["worker"], unique=False)
+    for name, column, condition in (
+        ("ix_job_unassigned", "created_at", "state = 'queued' AND worker IS NULL"),
+        ("ix_job_waiting", "due_at", "state = 'waiting'"),
+        ("ix_job_worker", "worker", "finished_at IS NULL"),
+    ):
+        where = sa.text(condition)
+        op.create_index(name, "job", [column], unique=False, sqlite_where=where, postgresql_where=where)
     op.create_index(
         "uq_job_work",
         "job",
