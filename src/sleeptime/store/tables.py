@@ -270,12 +270,20 @@ class SpendRow(Table):
     """Name of the context or id of the job; empty for the tenant."""
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
     """UTC date, or empty for all days together."""
+    lane: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """``sleep``, which caps hold, or ``wake``, which none does; so neither waits for the other's row."""
+    calls: Mapped[int] = mapped_column(BigInteger)
+    """Calls that ended; one whose end nobody knows is among them."""
     tokens: Mapped[int] = mapped_column(BigInteger)
     cost_usd: Mapped[float]
-    unpriced_calls: Mapped[int]
+    unpriced_calls: Mapped[int] = mapped_column(BigInteger)
     """Calls whose cost nobody knows."""
     reserved_tokens: Mapped[int] = mapped_column(BigInteger)
+    """Worst case of the calls under way."""
     reserved_usd: Mapped[float]
+    doubt_tokens: Mapped[int] = mapped_column(BigInteger)
+    """Worst case of calls whose end nobody knows."""
+    doubt_usd: Mapped[float]
 
 
 class PolicyRow(Table):

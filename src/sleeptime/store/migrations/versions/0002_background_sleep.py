@@ -42,12 +42,16 @@ def upgrade() -> None:
         sa.Column("scope", sa.String(length=16), nullable=False),
         sa.Column("subject", sa.String(length=500), nullable=False),
         sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("lane", sa.String(length=16), nullable=False),
+        sa.Column("calls", sa.BigInteger(), nullable=False),
         sa.Column("tokens", sa.BigInteger(), nullable=False),
         sa.Column("cost_usd", sa.Double(), nullable=False),
-        sa.Column("unpriced_calls", sa.Integer(), nullable=False),
+        sa.Column("unpriced_calls", sa.BigInteger(), nullable=False),
         sa.Column("reserved_tokens", sa.BigInteger(), nullable=False),
         sa.Column("reserved_usd", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "scope", "subject", "day", name="pk_spend"),
+        sa.Column("doubt_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("doubt_usd", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "scope", "subject", "day", "lane", name="pk_spend"),
     )
     op.create_table(
         "worker",
