@@ -7,7 +7,7 @@ What must be unique is a unique index:
     part            one text, kept once per tenant whatever its names      unique (tenant, sha256)
     context         a name, and the version it stands at                   unique (tenant, name)
     context_version a version of a context that was seen                   unique (context, version)
-    version_part    the ordered parts of a version
+    version_part    the ordered parts of a version; versions that only grew at the end share them
     learned         a learned context of a version; at most one is live,   unique (context, number), (context, job),
                     and at most one waits                                  (context) if live, (context) if waiting
     note            the ordered notes of a learned context
@@ -124,6 +124,11 @@ class ContextVersionRow(Table):
     context_id: Mapped[int] = mapped_column(ForeignKey("context.id", ondelete="CASCADE"))
     version: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime]
+    line_id: Mapped[int | None] = mapped_column(RowId)
+    """The version whose rows in version_part begin with this one's parts; None when the rows are its own. So appending
+    to a context adds rows for what is new alone, and not for every version all that was there before."""
+    num_parts: Mapped[int] = mapped_column(server_default="0")
+    """How many of those rows are this version's."""
 
 
 class VersionPartRow(Table):
@@ -168,6 +173,8 @@ class LearnedRow(Table):
     job_id: Mapped[str | None]
     """The ``job_id`` of the calls that made it."""
     prompt_digest: Mapped[str | None]
+    unread: Mapped[list[str]] = mapped_column(server_default="[]")
+    """sha256 of parts that its sleep was to study and could not."""
     reason: Mapped[str] = mapped_column(server_default="")
     """Why it is not served, when a check or a user kept it back."""
     created_at: Mapped[datetime]
@@ -188,6 +195,8 @@ class NoteRow(Table):
     depends_on: Mapped[list[str]]
     votes: Mapped[int]
     verdict: Mapped[str] = mapped_column(String(16))
+    made_from: Mapped[str | None] = mapped_column(String(16))
+    """The context version it was made from, when that is not the one of its learned context: it was carried over."""
 
 
 class QueryRow(Table):

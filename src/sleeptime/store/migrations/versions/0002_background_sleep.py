@@ -179,6 +179,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("outcome = 'ok' AND key IS NOT NULL"),
         postgresql_where=sa.text("outcome = 'ok' AND key IS NOT NULL"),
     )
+    op.add_column("context_version", sa.Column("line_id", ROW_ID, nullable=True))
+    op.add_column("context_version", sa.Column("num_parts", sa.Integer(), server_default="0", nullable=False))
+    op.execute(
+        "UPDATE context_version SET num_parts = "
+        "(SELECT count(*) FROM version_part WHERE version_part.version_id = context_version.id)"
+    )
+    op.add_column("note", sa.Column("made_from", sa.String(length=16), nullable=True))
+    op.add_column("learned", sa.Column("unread", sa.JSON(), server_default="[]", nullable=False))
     op.add_column("learned", sa.Column("reason", sa.Text(), server_default="", nullable=False))
     op.add_column("learned", sa.Column("status_at", MOMENT, nullable=True))
     op.create_index("uq_learned_job", "learned", ["context_id", "job_id"], unique=True)
@@ -193,13 +201,26 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drop them. Versions that share the parts of another get rows of their own again."""
+    op.execute(
+        "INSERT INTO version_part (version_id, position, name, part_id) "
+        "SELECT context_version.id, version_part.position, version_part.name, version_part.part_id "
+        "FROM context_version JOIN version_part ON version_part.version_id = context_version.line_id "
+        "WHERE version_part.position < context_version.num_parts"
+    )
+    op.execute(
+        "DELETE FROM version_part WHERE position >= "
+        "(SELECT num_parts FROM context_version WHERE context_version.id = version_part.version_id)"
+    )
     op.drop_index("uq_learned_waiting", "learned")
     op.drop_index("uq_learned_job", "learned")
     op.drop_index("uq_call_answered", "call")
     op.drop_index("ix_call_running", "call")
-    for column in ("status_at", "reason"):
+    for column in ("status_at", "reason", "unread"):
         op.drop_column("learned", column)
+    op.drop_column("note", "made_from")
+    for column in ("num_parts", "line_id"):
+        op.drop_column("context_version", column)
     for column in ("reserved_usd", "reserved_tokens", "worker", "reply", "key"):
         op.drop_column("call", column)
     for table in ("batch", "wake_up", "sleep_state", "policy", "job", "worker", "spend", "rate", "breaker"):
