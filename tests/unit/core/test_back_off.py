@@ -1,0 +1,52 @@
+"""BackOff: the worked numbers hold, and only success or a user ends a run of failures."""
+
+from __future__ import annotations
+
+import doctest
+from datetime import UTC, datetime, timedelta
+
+from sleeptime.core import back_off
+from sleeptime.core.back_off import BackOff, SleepState
+from sleeptime.core.outcome import Outcome
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+def test_the_worked_numbers_hold() -> None:
+    assert doctest.testmod(back_off).failed == 0
+
+
+def test_no_rest_is_longer_than_its_limit() -> None:
+    state = SleepState()
+    for _ in range(100):
+        state = BackOff().after(state, Outcome.NOTHING_NEW, "v1", "nothing", NOW)
+    assert state.rests_until == NOW + timedelta(days=1)
+
+
+def test_a_sleep_that_wrote_ends_rest_failures_and_quarantine() -> None:
+    state = SleepState()
+    for _ in range(5):
+        state = BackOff().after(state, Outcome.FAILED, "v1", "the provider is down", NOW)
+    assert state.quarantined_at == NOW
+    assert state.last_error == "the provider is down"
+    assert BackOff().after(state, Outcome.WROTE, "v2", "", NOW) == SleepState(slept_version="v2", slept_at=NOW)
+
+
+def test_a_failure_by_hand_leaves_a_quarantine_as_old_as_it_is() -> None:
+    state = SleepState(failures=5, quarantined_at=NOW, last_error="first")
+    later = BackOff().after(state, Outcome.FAILED, "v1", "second", NOW + timedelta(hours=1))
+    assert later.quarantined_at == NOW
+    assert later.last_error == "second"
+
+
+def test_only_a_sleep_that_finished_its_work_moves_the_cursor() -> None:
+    read = SleepState(slept_version="v1", slept_at=NOW)
+    for outcome in (Outcome.FAILED, Outcome.CAPPED, Outcome.SKIPPED):
+        assert BackOff().after(read, outcome, "v2", "why", NOW).slept_version == "v1"
+    for outcome in (Outcome.WROTE, Outcome.NOTHING_NEW):
+        assert BackOff().after(read, outcome, "v2", "why", NOW).slept_version == "v2"
+
+
+def test_a_released_context_keeps_its_cursor_and_nothing_else() -> None:
+    state = SleepState("v1", NOW, failures=5, quarantined_at=NOW, last_error="why")
+    assert BackOff().released(state) == SleepState("v1", NOW)
