@@ -264,10 +264,10 @@ class CallRow(Table):
     reply: Mapped[str | None]
     """The reply of a job's call, as JSON, until the job is over."""
     worker: Mapped[str | None]
-    """Who made it, while it is under way."""
+    """Who makes it."""
     reserved_tokens: Mapped[int] = mapped_column(BigInteger, server_default="0")
     """Worst case of a call under way, or of one whose end nobody knows."""
-    reserved_usd: Mapped[float | None]
+    reserved_usd: Mapped[float | None] = mapped_column(server_default="0")
 
 
 class SpendRow(Table):
@@ -275,10 +275,10 @@ class SpendRow(Table):
     tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS), primary_key=True)
     scope: Mapped[str] = mapped_column(String(16), primary_key=True)
     """``tenant``, ``context`` or ``job``."""
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    """UTC date, or empty for all days together; before the subject, so that the rows of a day lie beside each other."""
     subject: Mapped[str] = mapped_column(String(MAX_NAME_CHARS), primary_key=True)
     """Name of the context or id of the job; empty for the tenant."""
-    day: Mapped[str] = mapped_column(String(10), primary_key=True)
-    """UTC date, or empty for all days together."""
     lane: Mapped[str] = mapped_column(String(16), primary_key=True)
     """``sleep``, which caps hold, or ``wake``, which none does; so neither waits for the other's row."""
     calls: Mapped[int] = mapped_column(BigInteger)

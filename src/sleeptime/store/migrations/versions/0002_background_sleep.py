@@ -40,8 +40,8 @@ def upgrade() -> None:
         "spend",
         sa.Column("tenant", sa.String(length=100), nullable=False),
         sa.Column("scope", sa.String(length=16), nullable=False),
-        sa.Column("subject", sa.String(length=500), nullable=False),
         sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("subject", sa.String(length=500), nullable=False),
         sa.Column("lane", sa.String(length=16), nullable=False),
         sa.Column("calls", sa.BigInteger(), nullable=False),
         sa.Column("tokens", sa.BigInteger(), nullable=False),
@@ -51,7 +51,7 @@ def upgrade() -> None:
         sa.Column("reserved_usd", sa.Double(), nullable=False),
         sa.Column("doubt_tokens", sa.BigInteger(), nullable=False),
         sa.Column("doubt_usd", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "scope", "subject", "day", "lane", name="pk_spend"),
+        sa.PrimaryKeyConstraint("tenant", "scope", "day", "subject", "lane", name="pk_spend"),
     )
     op.create_table(
         "worker",
@@ -162,7 +162,8 @@ def upgrade() -> None:
     op.add_column("call", sa.Column("reply", sa.Text(), nullable=True))
     op.add_column("call", sa.Column("worker", sa.Text(), nullable=True))
     op.add_column("call", sa.Column("reserved_tokens", sa.BigInteger(), server_default="0", nullable=False))
-    op.add_column("call", sa.Column("reserved_usd", sa.Double(), nullable=True))
+    op.add_column("call", sa.Column("reserved_usd", sa.Double(), server_default="0", nullable=True))
+    _add_up_calls()
     op.create_index(
         "ix_call_running",
         "call",
@@ -198,6 +199,27 @@ def upgrade() -> None:
         sqlite_where=sa.text("status = 'waiting'"),
         postgresql_where=sa.text("status = 'waiting'"),
     )
+
+
+def _add_up_calls() -> None:
+    """Sum up the calls that are there: those of each context and tenant, on each day and in all, and those of a job."""
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    date = "substr(at, 1, 10)" if is_sqlite else "to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
+    for scope, subject, day, such in (
+        ("job", "job_id", "''", "job_id IS NOT NULL"),
+        ("context", "context", date, "context <> ''"),
+        ("context", "context", "''", "context <> ''"),
+        ("tenant", "''", date, "true"),
+        ("tenant", "''", "''", "true"),
+    ):
+        op.execute(
+            "INSERT INTO spend (tenant, scope, day, subject, lane, calls, tokens, cost_usd, unpriced_calls, "
+            "reserved_tokens, reserved_usd, doubt_tokens, doubt_usd) "
+            f"SELECT tenant, '{scope}', {day}, {subject}, CASE phase WHEN 'wake' THEN 'wake' ELSE 'sleep' END, "
+            "count(*), sum(input_tokens + cached_input_tokens + cache_write_tokens + output_tokens), "
+            "coalesce(sum(cost_usd), 0), count(*) - count(cost_usd), 0, 0, 0, 0 "
+            f"FROM call WHERE {such} GROUP BY 1, 3, 4, 5"
+        )
 
 
 def downgrade() -> None:
