@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -55,6 +55,8 @@ class Note:
         depends_on: sha256 of each part it rests on. A change of any takes the note out of service.
         votes: how many drafts said it, at least 1.
         verdict: what verification found.
+        made_from: the `Context.version` it was made from, when that is not the one of its c': it was carried over from
+            an earlier c', as it was. ``""`` when it is. Not part of what the note says.
     """
 
     kind: NoteKind
@@ -65,6 +67,7 @@ class Note:
     depends_on: tuple[str, ...] = ()
     votes: int = 1
     verdict: Verdict = Verdict.UNVERIFIED
+    made_from: str = field(default="", compare=False)
 
     @property
     def id(self) -> str:
@@ -91,6 +94,7 @@ class LearnedContext:
         notes: in the order in which they are served.
         strategy: the sleep strategy that wrote it (``"rethink"``, ``"notes"``).
         model: name of the model that wrote it.
+        unread: sha256 of parts that this sleep was to study and could not; the next one is to try again.
     """
 
     context: str
@@ -98,9 +102,10 @@ class LearnedContext:
     notes: tuple[Note, ...]
     strategy: str
     model: str
+    unread: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
-        """16 hex digits of the whole value, votes and verdicts included."""
+        """16 hex digits of what it is and says, votes and verdicts included."""
         notes = [(note.id, note.votes, note.verdict) for note in self.notes]
         return _digest(self.context, self.context_version, notes, self.strategy, self.model)

@@ -88,9 +88,9 @@ def _recalled(query: str, context: Context, learned: LearnedContext | None) -> N
     """The verified question that is asked, if all that match give one answer.
 
     A pre-answer may rest on what a context does not say, which no list of parts can name: it is served only for the
-    very version of the context that it was made from.
+    very version of the context that it was made from, also when it was carried over to a later one.
     """
-    if learned is None or learned.context != context.name or learned.context_version != context.version:
+    if learned is None or learned.context != context.name:
         return None
     question = normal_question(query)
     matching = [
@@ -98,6 +98,7 @@ def _recalled(query: str, context: Context, learned: LearnedContext | None) -> N
         for note in learned.notes
         if note.kind is NoteKind.QUESTION
         and note.verdict is Verdict.VERIFIED
+        and (note.made_from or learned.context_version) == context.version
         and note.value
         and normal_question(note.subject) == question
     ]

@@ -52,6 +52,13 @@ def test_nothing_is_recalled_once_the_context_has_changed() -> None:
     assert choose(Route.AUTO, "How many apples?", QUESTION, context=grown).route is Route.NOTES
 
 
+def test_an_answer_that_was_carried_over_is_recalled_for_the_version_it_was_made_from_alone() -> None:
+    grown = Context("shop", (*CONTEXT.parts, Part("b", "He eats one.")))
+    carried = LearnedContext("shop", grown.version, (replace(QUESTION, made_from=CONTEXT.version),), "notes", "m")
+    assert choose_route(Route.AUTO, "How many apples?", grown, carried, carried.notes).route is Route.NOTES
+    assert choose_route(Route.AUTO, "How many apples?", CONTEXT, carried, carried.notes).route is Route.RECALL
+
+
 def test_asking_for_full_or_notes_never_recalls() -> None:
     assert choose(Route.FULL, "How many apples?", QUESTION) == RouteChoice(Route.FULL)
     assert choose(Route.NOTES, "How many apples?", QUESTION) == RouteChoice(Route.NOTES)
