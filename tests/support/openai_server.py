@@ -1,6 +1,7 @@
 """A real HTTP server on loopback that speaks the OpenAI chat-completions format, served by any pydantic-ai Model.
 
-Faults are injected per request, in order; once they are used up, the model answers.
+Faults are injected per request, in order; once they are used up, the model answers. Refusals are for what a request
+says, as often as it says so.
 """
 
 from __future__ import annotations
@@ -124,6 +125,7 @@ class OpenAIServer:
         url: base URL, ending in ``/v1``.
         requests: the body of every request so far.
         headers: the headers of every request so far.
+        refusals: by a text, the status of every request to the model that holds it.
     """
 
     model: Model
@@ -131,11 +133,12 @@ class OpenAIServer:
     url: str = ""
     requests: list[Json] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    refusals: dict[str, Status] = field(default_factory=dict)
 
     def play(self, model: Model, *faults: Fault) -> None:
         """Start afresh with another model and other faults; requests in flight end with the model they began with."""
         self.model, self.faults = model, list(faults)
-        self.requests, self.headers = [], []
+        self.requests, self.headers, self.refusals = [], [], {}
 
     def name(self, model: str = "served") -> str:
         """The name that resolves to this server's model."""
@@ -181,7 +184,9 @@ def _app(served: OpenAIServer) -> FastAPI:
         served.requests.append(body)
         served.headers.append(dict(request.headers))
         model = served.model
-        fault = served.faults.pop(0) if served.faults else Pass()
+        said = json.dumps(body["messages"], ensure_ascii=False)
+        refusal = next((status for text, status in served.refusals.items() if text in said), None)
+        fault = refusal or (served.faults.pop(0) if served.faults else Pass())
         if isinstance(fault, Status):
             return JSONResponse({"error": fault.error}, status_code=fault.code, headers=fault.headers)
         if isinstance(fault, Raw):

@@ -19,6 +19,7 @@
     │   ├── ModelTimeout            no reply in time
     │   ├── BadReply                malformed reply or cut stream
     │   └── RequestRejected         any other 4xx; carries ``status``
+    │       └── PromptRejected      for what this prompt holds: another one may pass
     └── StoreError                  the database refused or is not what we expect
 
 A message says what was given, what is allowed and what to do. Errors of other libraries are mapped onto this tree where
@@ -118,6 +119,13 @@ class RequestRejected(ModelError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class PromptRejected(RequestRejected):
+    """The provider refused the request for what its prompt holds or how long it is, not for who asks or which model.
+
+    A setting that the model does not take looks the same: then every prompt is refused.
+    """
 
 
 class StoreError(SleeptimeError):

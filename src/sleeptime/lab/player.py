@@ -12,7 +12,7 @@ from pydantic_ai.settings import ModelSettings, merge_model_settings
 
 from sleeptime.core.budget import parse_budget
 from sleeptime.core.context import Context, Part
-from sleeptime.core.errors import BadReply, InputError
+from sleeptime.core.errors import BadReply, InputError, PromptRejected
 from sleeptime.core.note import LearnedContext
 from sleeptime.core.text import kept_text
 from sleeptime.core.usage import Usage
@@ -65,7 +65,10 @@ class Player:
     async def play(self, problem: Problem, arm: Arm, sample: int = 0) -> Record:
         """Answer one problem, keep the record and return it; one that is there is returned as it is.
 
+        A prompt that the provider refuses, while it has taken others of this arm, leaves an unscored answer.
+
         Raises:
+            PromptRejected: it has taken none so far, so that the fault may lie in the settings.
             SleeptimeError: the model cannot do it, or a call failed for good.
         """
         if (kept := self._book.answers.get((arm.key, problem.id, sample))) is not None:
@@ -97,11 +100,13 @@ class Player:
                 profile=self._profile,
                 count_tokens=room.count,
             )
-        except BadReply as error:
-            served = Answer(f"({error})", arm.route, arm.budget)
-            verdict = "unscored"
+        except (BadReply, PromptRejected) as error:
+            is_rejected = isinstance(error, PromptRejected)
+            if is_rejected and not self._has_taken(arm):
+                raise
+            served, verdict = Answer(f"({error})", arm.route, arm.budget), "unscored"
         else:
-            verdict = str(grade(problem.source, served.text, problem.answer))
+            verdict, is_rejected = str(grade(problem.source, served.text, problem.answer)), False
         record = Record(
             arm=arm.key,
             problem=problem.id,
@@ -114,9 +119,14 @@ class Player:
             notes=len(served.notes_used),
             latency_s=served.latency_s,
             tags=problem.tags,
+            is_rejected=is_rejected,
         )
         self._book.add_answer(record)
         return record
+
+    def _has_taken(self, arm: Arm) -> bool:
+        """Whether the provider has answered anything that this arm asked."""
+        return any(record.arm == arm.key and not record.is_rejected for record in self._book.answers.values())
 
     async def _learned(self, context: Context, arm: Arm) -> LearnedContext | None:
         if arm.sleep is None:

@@ -48,6 +48,7 @@ class Record:
         notes: how many notes stood in the prompt.
         latency_s: wall-clock seconds, with everything that ran beside it.
         tags: of the problem.
+        is_rejected: the provider refused the prompt for what it holds, so there is no reply but what it said to that.
     """
 
     arm: str
@@ -61,6 +62,7 @@ class Record:
     notes: int = 0
     latency_s: float = 0.0
     tags: Mapping[str, Tag] = field(default_factory=dict)
+    is_rejected: bool = False
 
     @property
     def key(self) -> AnswerKey:
@@ -225,6 +227,8 @@ def _answer_line(record: Record) -> dict[str, Any]:
     line["usage"] = {name: count for name, count in line["usage"].items() if count}
     line["tags"] = dict(record.tags)
     line["latency_s"] = round(record.latency_s, 4)
+    if not record.is_rejected:  # as a rule
+        del line["is_rejected"]
     return line
 
 

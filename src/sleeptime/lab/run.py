@@ -12,7 +12,7 @@ from pydantic_ai.models import Model
 from pydantic_ai.models.concurrency import ConcurrencyLimitedModel
 
 from sleeptime.core.budget import parse_budget
-from sleeptime.core.errors import InputError, SleeptimeError
+from sleeptime.core.errors import InputError, PromptRejected, SleeptimeError
 from sleeptime.core.price import Price, billed_cost_usd
 from sleeptime.core.tokens import approximate_tokens
 from sleeptime.core.usage import Usage
@@ -130,6 +130,8 @@ class Laboratory:
     async def run(self, experiment: Experiment, *, is_quick: bool, progress: Progress | None = None) -> None:
         """Play what an experiment misses.
 
+        Prompts that the provider refuses leave unscored answers, as long as it takes others of the same arm.
+
         Raises:
             CapReached: the cap leaves no room for the next call.
             Incomplete: answers failed; the message says how many and why the first did.
@@ -151,32 +153,47 @@ class Laboratory:
         model = self.model if is_nano else ConcurrencyLimitedModel(self.model, self.concurrency)
         player = Player(RetryModel(model, rng=random.Random()), self.book, self.problems)
         tally = _Tally(len(wanted), progress)
-        why = await evaluate(
-            lab_task(name, wanted, player, tally),
-            self.log_folder,
-            at_once=NANO_TOGETHER if is_nano else self.concurrency,
-            max_failures=MAX_FAILURES,
-        )
-        if not (why or tally.first_failure):
+
+        async def play(left: Sequence[Play]) -> str:
+            at_once = NANO_TOGETHER if is_nano else self.concurrency
+            task = lab_task(name, left, player, tally)
+            return await evaluate(task, self.log_folder, at_once=at_once, max_failures=MAX_FAILURES)
+
+        why = await play(wanted)
+        if not why and tally.has_rejected:
+            # Whether the provider takes other prompts was not known when the first ones were refused; now it is.
+            tally.failures.clear()
+            why = await play([play for play in wanted if play.key not in self.book.answers])
+        if not (why or tally.failures):
             return
         if isinstance(self.model, CappedModel) and self.model.refusal is not None:
             raise self.model.refusal
         raise Incomplete(
             f"{tally.missing} of {len(wanted)} answers of {name} are missing; the first failure: "
-            f"{tally.first_failure or why}. What came is kept: the same command plays the others"
+            f"{tally.why or why}. What came is kept: the same command plays the others"
         )
 
 
 class _Tally:
-    """Counts answers, and keeps why the first failed."""
+    """Counts answers, and keeps what failed."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:
         self._done, self._total, self._progress = 0, total, progress
-        self.first_failure = ""
+        self.failures: list[Exception] = []
 
     @property
     def missing(self) -> int:
         return self._total - self._done
+
+    @property
+    def has_rejected(self) -> bool:
+        """Whether the provider refused prompts and took others."""
+        return self._done > 0 and any(isinstance(error, PromptRejected) for error in self.failures)
+
+    @property
+    def why(self) -> str:
+        """Why the first failed; ``""`` where none did."""
+        return next((_in_words(error) for error in self.failures), "")
 
     def record(self) -> None:
         self._done += 1
@@ -184,8 +201,11 @@ class _Tally:
             self._progress(self._done, self._total)
 
     def failure(self, error: Exception) -> None:
-        is_ours = isinstance(error, SleeptimeError)
-        self.first_failure = self.first_failure or (str(error) if is_ours else f"{type(error).__name__}: {error}")
+        self.failures.append(error)
+
+
+def _in_words(error: Exception) -> str:
+    return str(error) if isinstance(error, SleeptimeError) else f"{type(error).__name__}: {error}"
 
 
 def _answer_usage(play: Play) -> Usage:

@@ -2,7 +2,8 @@
 
 Drafts are kept one by one under their number, so that ten drafts hold the first five, comparisons between numbers of
 drafts are nested, and a run that was stopped pays for no draft twice. A model that could not be reached has drafted
-nothing: that is raised and not kept, so that another run tries again.
+nothing: that is raised and not kept, so that another run tries again. A context that the provider refuses, while it has
+taken others, leaves a failed draft.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import replace
 from pydantic_ai.models import Model
 
 from sleeptime.core.context import Context
-from sleeptime.core.errors import BadReply
+from sleeptime.core.errors import BadReply, PromptRejected
 from sleeptime.core.outcome import Outcome
 from sleeptime.lab.arm import recipe_key
 from sleeptime.lab.records import DraftKey, RecordBook
@@ -68,13 +69,22 @@ class Sleeper:
         key = draft_keys(context.name, settings)[index]
         async with self._locks.setdefault(key, asyncio.Lock()):
             if key not in self._book.drafts:
-                self._book.add_draft(key, await self._made(context, settings, index))
+                made = await self._made(context, settings, index, can_be_rejected=self._has_taken(key))
+                self._book.add_draft(key, made)
         return self._book.drafts[key]
 
-    async def _made(self, context: Context, settings: SleepSettings, index: int) -> Draft:
+    def _has_taken(self, key: DraftKey) -> bool:
+        """Whether the provider has made any draft by this recipe."""
+        return any(
+            recipe == key[1] and draft.outcome is not Outcome.FAILED
+            for (_, recipe, _), draft in self._book.drafts.items()
+        )
+
+    async def _made(self, context: Context, settings: SleepSettings, index: int, *, can_be_rejected: bool) -> Draft:
         if not any(part.text.strip() for part in context.parts):
             return Draft(Outcome.NOTHING_NEW, reason="the context has no text to sleep on")
         temperature = sleep_temperature(self._model, settings.effort, settings.temperature)
         told = replace(settings, temperature=temperature, profile=prompt_profile(self._model))
         effort = sleep_effort(self._model, settings.effort)
-        return await make_draft(self._model, context, told, index, effort, forgiven=BadReply)
+        forgiven = (BadReply, PromptRejected) if can_be_rejected else BadReply
+        return await make_draft(self._model, context, told, index, effort, forgiven=forgiven)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from sleeptime.lab import manifest
 from sleeptime.lab.datasets.jsonl import read_problems, write_problems
 from sleeptime.lab.experiments import NAMES, load_experiment
 from sleeptime.lab.experiments.experiment import Findings, Study
+from sleeptime.lab.experiments.losses import losses_of
 from sleeptime.lab.experiments.price_lists import AT as PRICES_AT
 from sleeptime.lab.lock import FolderLock
 from sleeptime.lab.problem import Problem
@@ -120,7 +121,7 @@ class Workspace:
         return [name for name in NAMES if name in commands]
 
     def analyse(self, name: str) -> Findings:
-        """What the records say on an experiment's question.
+        """What the records say on an experiment's question, and what the model did not give it.
 
         Raises:
             InputError: records are missing; the message says which.
@@ -133,7 +134,11 @@ class Workspace:
             price_model=self.made_with["price_model"],
             is_quick=self.made_with["is_quick"],
         )
-        return load_experiment(name).analyse(study)
+        experiment = load_experiment(name)
+        findings = experiment.analyse(study)
+        losses = losses_of(study, experiment.arms(is_quick=study.is_quick))
+        said = "\n\n".join(filter(None, (findings.summary, str(losses))))
+        return replace(findings, summary=said, data={**findings.data, "losses": asdict(losses)})
 
     def report(self, name: str) -> Findings:
         """Analyse an experiment, and write its findings; `write_page` shows them.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 from pydantic_ai import exceptions as foreign
@@ -18,6 +19,7 @@ from sleeptime.core.errors import (
     InputError,
     ModelError,
     ModelTimeout,
+    PromptRejected,
     ProviderDown,
     RateLimited,
     RequestRejected,
@@ -67,7 +69,7 @@ def fault_of(error: BaseException, *, in_stream: bool = False) -> Fault | None:
     if isinstance(error, foreign.ModelAPIError):
         return _api_fault(error, in_stream)
     if isinstance(error, foreign.ContentFilterError):
-        return Fault(RequestRejected(f"the provider's content filter refused: {_clip(error)}"))
+        return Fault(PromptRejected(f"the provider's content filter refused: {_clip(error)}"))
     if isinstance(error, foreign.UnexpectedModelBehavior):
         return Fault(BadReply(f"the reply cannot be used: {_clip(error)}"))
     if isinstance(error, foreign.UserError):
@@ -109,8 +111,16 @@ def _api_fault(error: foreign.ModelAPIError, in_stream: bool) -> Fault:
         # A gateway's 504 says that nobody waited for the provider, not that the provider did no work.
         return Fault(ProviderDown(said), can_retry, error.retry_after, is_free=status != 504 and not in_stream)
     if isinstance(error, foreign.ModelRequestRejectedError) or (status is not None and status >= 400):
-        return Fault(RequestRejected(said, status), is_free=True)
+        kind = PromptRejected if _is_about_prompt(error, status) else RequestRejected
+        return Fault(kind(said, status), is_free=True)
     return Fault(BadReply(said))
+
+
+def _is_about_prompt(error: foreign.ModelAPIError, status: int | None) -> bool:
+    """Whether a refusal is about the prompt, and not about the caller or the model that was asked for."""
+    if isinstance(error, foreign.ModelAuthenticationError | foreign.ModelNotFoundError):
+        return False
+    return status in _PROMPT_STATUSES or isinstance(error, foreign.ModelRequestRejectedError)
 
 
 def _timeout(said: str, phase: str | None) -> Fault:
@@ -198,6 +208,8 @@ _KINDS: Final = {
     "google.UnknownApiResponseError": "reply",
 }
 """What a foreign class means; the first of an error's classes that is here decides."""
+
+_PROMPT_STATUSES: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 _PHASES: Final = {
     "PoolTimeout": "pool",

@@ -34,6 +34,7 @@ from sleeptime.core.errors import (
     BadReply,
     InputError,
     ModelTimeout,
+    PromptRejected,
     ProviderDown,
     RateLimited,
     RequestRejected,
@@ -41,7 +42,9 @@ from sleeptime.core.errors import (
 from sleeptime.core.usage import Usage
 from sleeptime.models.scripted import AnyReply, Reply, Request, Said, Script, Thought, ToolCall
 
-_ERRORS: Final = {kind.__name__: kind for kind in (RateLimited, ProviderDown, ModelTimeout, BadReply, RequestRejected)}
+_ERRORS: Final = {
+    kind.__name__: kind for kind in (RateLimited, ProviderDown, ModelTimeout, BadReply, RequestRejected, PromptRejected)
+}
 _MAX_TOKENS: Final = 10**12
 _MAX_DELAY_S: Final = 86_400
 

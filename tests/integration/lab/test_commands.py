@@ -288,6 +288,20 @@ def test_a_failing_model_ends_with_what_is_missing_and_the_next_run_goes_on(lab:
     assert lab(*RUN).code == 0
 
 
+def test_what_a_provider_refused_is_counted_on_the_page(lab: Lab) -> None:
+    refused = {"error": "PromptRejected", "message": "against our policy"}
+    rules = [{"contains": "Tom has 2 boxes", "replies": [refused]}, *SCRIPT["rules"]]
+    Path("script.json").write_text(json.dumps({"rules": rules}))
+    done = lab(*RUN)
+    assert done.code == 0, done.err
+    found = json.loads(Path("out/context-only.json").read_text())
+    losses = found["data"]["losses"]
+    assert 0 < losses["rejected_answers"] < losses["answers"]
+    assert losses["failed_drafts"] > 0
+    said = f"refused the prompts of {losses['rejected_answers']} of the {losses['answers']} answers: they are unscored"
+    assert said in Path("out/README.md").read_text()
+
+
 def test_experiments_are_listed_with_their_questions(lab: Lab) -> None:
     listed = lab("list", "--json").json["experiments"]
     assert [entry["name"] for entry in listed] == list(NAMES)

@@ -16,7 +16,8 @@ from inspect_ai.log import EvalLog, read_eval_log_async
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models import Model, ModelRequestParameters
 
-from sleeptime.core.errors import CapReached, InputError, ProviderDown, UnsupportedBudget
+from sleeptime.core.errors import CapReached, InputError, PromptRejected, ProviderDown, UnsupportedBudget
+from sleeptime.core.outcome import Outcome
 from sleeptime.core.price import Price, billed_cost_usd
 from sleeptime.core.usage import Usage
 from sleeptime.lab.arm import Arm
@@ -25,7 +26,7 @@ from sleeptime.lab.problem import Problem
 from sleeptime.lab.records import RecordBook
 from sleeptime.lab.run import MAX_FAILURES, Incomplete, Laboratory
 from sleeptime.models.resolve import resolve_model
-from sleeptime.models.scripted import Reply, ScriptedModel
+from sleeptime.models.scripted import Reply, ScriptedModel, ToolCall
 from sleeptime.sleep.settings import SleepSettings
 from tests.support.lab import TinyExperiment, boxes, reader
 from tests.support.openai_server import NoUsage, OpenAIServer, Status, openai_server
@@ -165,6 +166,80 @@ async def test_a_model_that_is_down_stops_the_run_soon(new_lab: NewLab, monkeypa
         await lab.run(TinyExperiment((Arm("v0"),)), is_quick=False)
     attempts = 4
     assert len(model.requests) <= attempts * (MAX_FAILURES + 1 + 2)
+
+
+ALONE = TinyExperiment((Arm("v0"),))
+FILTERED = Status(400, error={"message": "against our policy", "type": "invalid_request_error", "code": "filtered"})
+
+
+@pytest.mark.parametrize("refusal", [FILTERED, Status(413), Status(422)], ids=lambda status: str(status.code))
+async def test_a_query_whose_prompt_is_refused_is_unscored_and_the_run_is_complete(
+    new_lab: NewLab, server: OpenAIServer, refusal: Status
+) -> None:
+    server.refusals["Tom has 1 boxes"] = refusal  # the first that is asked
+    lab = new_lab(resolve_model(server.name()))
+    told: list[tuple[int, int]] = []
+    await lab.run(ALONE, is_quick=False, progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (5, 5)
+    verdicts = {record.context_id: (record.verdict, record.is_rejected) for record in lab.book.of("v0")}
+    assert verdicts == {"c1": ("unscored", True)} | dict.fromkeys(("c2", "c3", "c4", "c5"), ("right", False))
+    assert refusal.error["message"] in lab.book.of("v0")[0].reply
+    calls = len(server.requests)
+    lab = new_lab(resolve_model(server.name()))
+    await lab.run(ALONE, is_quick=False)
+    assert len(server.requests) == calls, "what was refused is not asked again"
+    assert lab.book.of("v0")[0].is_rejected
+
+
+@pytest.mark.parametrize(
+    "fault", [Status(401), Status(403), Status(404), Status(429, error={"message": "no", "code": "insufficient_quota"})]
+)
+async def test_a_refusal_of_the_caller_stays_missing_and_the_next_run_asks_again(
+    new_lab: NewLab, server: OpenAIServer, fault: Status
+) -> None:
+    server.refusals["Tom has 3 boxes"] = fault
+    lab = new_lab(resolve_model(server.name()))
+    with pytest.raises(Incomplete, match="1 of 5 answers of tiny are missing"):
+        await lab.run(ALONE, is_quick=False)
+    assert len(lab.book.answers) == 4
+    server.refusals.clear()
+    await lab.run(ALONE, is_quick=False)
+    assert [record.verdict for record in lab.book.of("v0")] == ["right"] * 5
+
+
+@pytest.mark.parametrize("problems", [5, 100], ids=["few", "many"])
+async def test_a_model_that_refuses_every_prompt_of_an_arm_leaves_nothing_behind(
+    new_lab: NewLab, server: OpenAIServer, problems: int
+) -> None:
+    """Such as for a setting that it does not take: put right, the same command plays all of them."""
+    server.refusals["Tom"] = FILTERED
+    lab = new_lab(resolve_model(server.name()), boxes(problems), concurrency=2)
+    with pytest.raises(Incomplete, match=rf"{2 * problems} of {2 * problems} answers of tiny .*against our policy"):
+        await lab.run(TINY, is_quick=False)
+    assert not lab.book.answers
+    assert not lab.book.drafts
+    assert len(server.requests) <= 2 * (MAX_FAILURES + 1 + 2)
+
+
+async def test_a_context_whose_sleep_is_refused_is_answered_without_notes(new_lab: NewLab) -> None:
+    def reply(messages: list[ModelMessage], parameters: ModelRequestParameters) -> Reply:
+        is_sleep, is_first = "write_notes" in parameters.tool_defs, "1 boxes" in model.requests[-1].text
+        if is_sleep:
+            return Reply([PromptRejected("against our policy") if is_first else ToolCall("write_notes", BOXES)])
+        return Reply(["The answer is 1."])
+
+    model = ScriptedModel(reply)
+    lab = new_lab(model, boxes(3), concurrency=1)
+    await lab.run(TinyExperiment((Arm("v0", SleepSettings()),)), is_quick=False)
+    routes = {record.context_id: (record.route, record.is_rejected) for record in lab.book.answers.values()}
+    assert routes == {"c1": ("full", False), "c2": ("notes", False), "c3": ("notes", False)}
+    failed = [draft for draft in lab.book.drafts.values() if draft.outcome is Outcome.FAILED]
+    assert ["against our policy" in draft.reason for draft in failed] == [True]
+
+
+BOXES: dict[str, object] = {
+    "notes": [{"kind": "fact", "text": "boxes: 2", "subject": "boxes", "value": "2", "parts": []}]
+}
 
 
 def _no_sleep(sleep: Callable[[float], Any]) -> Callable[..., Any]:

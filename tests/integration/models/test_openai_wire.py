@@ -18,7 +18,15 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
 from sleeptime.core.call import OK, Call, Phase
-from sleeptime.core.errors import BadReply, ModelError, ModelTimeout, ProviderDown, RateLimited, RequestRejected
+from sleeptime.core.errors import (
+    BadReply,
+    ModelError,
+    ModelTimeout,
+    PromptRejected,
+    ProviderDown,
+    RateLimited,
+    RequestRejected,
+)
 from sleeptime.core.usage import Usage
 from sleeptime.models.metered import STOPPED, MeteredModel
 from sleeptime.models.resolve import resolve_model
@@ -218,10 +226,11 @@ async def test_failures_that_last_end_in_our_error_after_the_last_attempt(
 @pytest.mark.parametrize(
     ("fault", "error", "status"),
     [
-        (Status(400), RequestRejected, 400),
+        (Status(400), PromptRejected, 400),
         (Status(401), RequestRejected, 401),
         (Status(404), RequestRejected, 404),
-        (Status(422), RequestRejected, 422),
+        (Status(422), PromptRejected, 422),
+        (Status(400, error={"message": "no key", "code": "invalid_api_key"}), RequestRejected, 400),
         (Status(429, error={"message": "no credit", "code": "insufficient_quota"}), RequestRejected, 429),
         (Status(429, {"x-should-retry": "false"}), RateLimited, None),
         (Raw("{"), BadReply, None),

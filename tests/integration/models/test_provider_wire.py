@@ -16,7 +16,7 @@ from pydantic_ai.settings import ModelSettings, merge_model_settings
 
 from sleeptime.core.budget import parse_budget
 from sleeptime.core.call import Phase
-from sleeptime.core.errors import ModelError, ProviderDown, RateLimited, RequestRejected
+from sleeptime.core.errors import ModelError, PromptRejected, ProviderDown, RateLimited
 from sleeptime.core.price import Tier
 from sleeptime.models.budgets import budget_request
 from sleeptime.models.metered import MeteredModel
@@ -98,7 +98,7 @@ async def test_tiers_reach_the_providers_own_setting(
 @pytest.mark.parametrize("name", ["openai:gpt-4o", "anthropic:claude-sonnet-4-6", "google:gemini-2.5-flash"])
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(Status(429, {"retry-after": "9"}), RateLimited), (Status(500), ProviderDown), (Status(400), RequestRejected)],
+    [(Status(429, {"retry-after": "9"}), RateLimited), (Status(500), ProviderDown), (Status(400), PromptRejected)],
     ids=str,
 )
 async def test_each_providers_refusals_are_mapped_after_one_request(

@@ -63,6 +63,14 @@ def test_a_book_holds_what_a_later_run_reads_of_it(book: RecordBook) -> None:
     assert book.scores["p1"] == {"logprob": -3.25, "tokens": 7}
 
 
+def test_an_answer_that_the_provider_refused_stays_one(book: RecordBook) -> None:
+    book.add_answer(replace(RECORD, verdict="unscored", is_rejected=True))
+    book.add_answer(replace(RECORD, sample=1))
+    assert [record.is_rejected for record in _reread(book).of("v0")] == [True, False]
+    book.pack()
+    assert [record.is_rejected for record in _reread(book).of("v0")] == [True, False]
+
+
 def test_reading_makes_no_folder(tmp_path: Path) -> None:
     RecordBook(tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()

@@ -12,7 +12,15 @@ from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models import ModelRequestParameters
 
 from sleeptime.core.context import Context, Part
-from sleeptime.core.errors import BadReply, CapReached, InputError, ProviderDown, RateLimited, SleeptimeError
+from sleeptime.core.errors import (
+    BadReply,
+    CapReached,
+    InputError,
+    PromptRejected,
+    ProviderDown,
+    RateLimited,
+    SleeptimeError,
+)
 from sleeptime.core.note import Note
 from sleeptime.core.outcome import Outcome
 from sleeptime.lab.records import RecordBook
@@ -111,6 +119,19 @@ async def test_a_reply_that_is_no_use_is_a_failed_draft_and_kept(book: RecordBoo
     assert result.outcome is Outcome.FAILED
     await Sleeper(model, RecordBook(book.folder)).sleep(SHOP, SleepSettings())
     assert len(model.requests) == 1
+
+
+async def test_a_context_that_is_refused_is_a_failed_draft_once_another_was_taken(book: RecordBook) -> None:
+    farm = Context("farm", (Part("context.txt", "Mia has 2 hens."),))
+    model = ScriptedModel([PromptRejected("no", 400), notes_call(1), PromptRejected("no", 400)])
+    sleeper = Sleeper(model, book)
+    with pytest.raises(PromptRejected):
+        await sleeper.sleep(SHOP, SleepSettings())
+    assert not book.drafts
+    assert (await sleeper.sleep(farm, SleepSettings())).outcome is Outcome.WROTE
+    assert (await sleeper.sleep(SHOP, SleepSettings())).outcome is Outcome.FAILED
+    await Sleeper(model, RecordBook(book.folder)).sleep(SHOP, SleepSettings())
+    assert len(model.requests) == 3
 
 
 @pytest.mark.parametrize(

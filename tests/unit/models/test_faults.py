@@ -18,6 +18,7 @@ from sleeptime.core.errors import (
     ForeignText,
     InputError,
     ModelTimeout,
+    PromptRejected,
     ProviderDown,
     RateLimited,
     RequestRejected,
@@ -52,23 +53,26 @@ PYDANTIC_AI: list[tuple[Exception, type[SleeptimeError], bool]] = [
     (foreign.ModelConnectionError("m", "refused"), ProviderDown, True),
     (foreign.ModelTimeoutError("m", "slow"), ModelTimeout, True),
     (foreign.ModelRequestTimeout("m", 1.0), ModelTimeout, True),
-    (foreign.ModelRequestRejectedError("m", "bad"), RequestRejected, False),
-    (foreign.ModelContextWindowExceededError("m", "long"), RequestRejected, False),
+    (foreign.ModelRequestRejectedError("m", "bad"), PromptRejected, False),
+    (foreign.ModelContextWindowExceededError("m", "long"), PromptRejected, False),
     (foreign.ModelAuthenticationError("m", "who"), RequestRejected, False),
     (foreign.ModelNotFoundError("m", "what"), RequestRejected, False),
-    (http(400), RequestRejected, False),
+    (http(400), PromptRejected, False),
+    (http(400, foreign.ModelAuthenticationError), RequestRejected, False),
+    (http(400, foreign.ModelQuotaExceededError), RequestRejected, False),
+    (http(403, foreign.ModelRequestRejectedError), PromptRejected, False),
     (http(401, foreign.ModelAuthenticationError), RequestRejected, False),
     (http(402, foreign.ModelQuotaExceededError), RequestRejected, False),
     (http(404, foreign.ModelNotFoundError), RequestRejected, False),
     (http(408), ModelTimeout, True),
-    (http(413), RequestRejected, False),
+    (http(413), PromptRejected, False),
     (http(429, foreign.ModelRateLimitError), RateLimited, True),
     (http(429, foreign.ModelQuotaExceededError), RequestRejected, False),
     (http(500, foreign.ModelServerError), ProviderDown, True),
     (http(529, foreign.ModelOverloadedError), ProviderDown, True),
     (foreign.UnexpectedModelBehavior("odd"), BadReply, False),
     (foreign.OutputTokenLimitExceeded("cut"), BadReply, False),
-    (foreign.ContentFilterError("no"), RequestRejected, False),
+    (foreign.ContentFilterError("no"), PromptRejected, False),
     (foreign.UserError("misuse"), InputError, False),
     (UnusableReply("empty", RequestUsage()), BadReply, False),
 ]
@@ -82,18 +86,18 @@ SDKS: list[tuple[Exception, type[SleeptimeError], bool]] = [
             (sdk.APIConnectionError(request=REQUEST), ProviderDown, True),
             (sdk.APIError("odd", REQUEST, body=None), BadReply, False),
             (sdk.APIResponseValidationError(httpx2.Response(200, request=REQUEST), body=None), BadReply, False),
-            (status_error(sdk, "BadRequestError", 400), RequestRejected, False),
+            (status_error(sdk, "BadRequestError", 400), PromptRejected, False),
             (status_error(sdk, "AuthenticationError", 401), RequestRejected, False),
             (status_error(sdk, "PermissionDeniedError", 403), RequestRejected, False),
             (status_error(sdk, "NotFoundError", 404), RequestRejected, False),
             (status_error(sdk, "ConflictError", 409), RequestRejected, False),
-            (status_error(sdk, "UnprocessableEntityError", 422), RequestRejected, False),
+            (status_error(sdk, "UnprocessableEntityError", 422), PromptRejected, False),
             (status_error(sdk, "RateLimitError", 429), RateLimited, True),
             (status_error(sdk, "InternalServerError", 500), ProviderDown, True),
         )
     ],
     (openai.OAuthError(response=httpx2.Response(401, request=REQUEST), body=None), RequestRejected, False),
-    (google_errors.ClientError(400, {"error": {"message": "bad"}}), RequestRejected, False),
+    (google_errors.ClientError(400, {"error": {"message": "bad"}}), PromptRejected, False),
     (google_errors.ClientError(429, {"error": {"message": "slow"}}), RateLimited, True),
     (google_errors.ServerError(503, {"error": {"message": "away"}}), ProviderDown, True),
     (google_errors.UnknownApiResponseError("odd"), BadReply, False),
@@ -110,7 +114,7 @@ TRANSPORT: list[tuple[Exception, type[SleeptimeError], bool]] = [
     (httpx2.DecodingError("garbled"), BadReply, False),
     (httpx2.StreamClosed(), BadReply, False),
     (transport_status(503), ProviderDown, True),
-    (transport_status(400), RequestRejected, False),
+    (transport_status(400), PromptRejected, False),
     (TimeoutError(), ModelTimeout, True),
     (ConnectionRefusedError(), ProviderDown, True),
     (ConnectionResetError(), ProviderDown, True),
@@ -157,7 +161,8 @@ def test_every_error_class_of_the_sdks_is_mapped(kind: type[Exception]) -> None:
     fault = fault_of(error)
     assert fault is not None
     if issubclass(kind, openai.APIStatusError | anthropic.APIStatusError):
-        wanted = {408: ModelTimeout, 429: RateLimited}.get(status, ProviderDown if status >= 500 else RequestRejected)
+        named = {408: ModelTimeout, 429: RateLimited} | dict.fromkeys((400, 413, 422), PromptRejected)
+        wanted = named.get(status, ProviderDown if status >= 500 else RequestRejected)
         assert type(fault.error) is wanted
 
 
