@@ -138,7 +138,7 @@ def _subjects(
         if note.verdict is Verdict.REFUTED:
             refuted.add(note.id)
             continue
-        subject, sort, value, unit = _claimed(note)
+        subject, sort, value, unit = claimed(note)
         claim = claims[subject].setdefault((sort, value), _Claim(sort, first_seen=position))
         claim.voters.add(position[0])
         claim.units.add(unit)
@@ -183,7 +183,7 @@ def _prose_rank(claim: _Claim) -> tuple[int, bool, int, str]:
     return -len(claim.voters), not claim.is_grounded, len(note.value), note.id
 
 
-def _claimed(note: Note) -> tuple[Subject, str, object, str]:
+def claimed(note: Note) -> tuple[Subject, str, object, str]:
     """What a note is about, the sort of its value, the value in a form that can be compared, and its unit."""
     if note.kind not in _VOTED or not note.subject:
         return (note.kind, _normal(note.text)), "same words", "", ""
