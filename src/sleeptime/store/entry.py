@@ -1,33 +1,55 @@
-"""What the store lists: one line per context and per learned context, and the states a learned context goes through."""
+"""What the store lists and tells: contexts, learned contexts, the states these go through, and which are kept."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from sleeptime.core.context import Context
-from sleeptime.core.note import LearnedContext
+from sleeptime.core.errors import InputError
+from sleeptime.core.note import LearnedContext, Note
 
 
 class Status(StrEnum):
     """State of a learned context.
 
-    ======== ======== ===================================================
+    ======== ======== ==========================================================================
     from     to       by
-    ======== ======== ===================================================
-    (none)   staged   `Store.stage`
-    staged   live     `Store.make_live`, unless it came too late
-    live     retired  `Store.make_live` or `Store.rollback` of another one
+    ======== ======== ==========================================================================
+    (none)   staged   `Store.stage`, and `Store.commit_sleep`, which goes on at once:
+    staged   live     `Store.commit_sleep`, unless it came too late; `Store.approve`
+    staged   waiting  `Store.commit_sleep`, when approval is asked for
+    staged   refused  `Store.commit_sleep`, when the check has reasons; `Store.reject`
+    waiting  live     `Store.approve`
+    waiting  refused  `Store.reject`; a newer one that is live or waits
+    live     retired  another one that is live
+    live     refused  `Store.reject`; then none is live
     retired  live     `Store.rollback`
-    ======== ======== ===================================================
+    refused  live     `Store.approve`
+    staged   (none)   `Store.prune`, and the same from retired and refused
+    ======== ======== ==========================================================================
 
-    At most one per context is live, which an index holds.
+    At most one per context is live and at most one waits, which indexes hold.
     """
 
     STAGED = "staged"
+    """Kept, and not served: it came too late."""
+    WAITING = "waiting"
+    """A user is to look at it first."""
     LIVE = "live"
     RETIRED = "retired"
+    """It was live, and another one took its place."""
+    REFUSED = "refused"
+    """A check or a user kept it back; its reason says why."""
+
+
+Check = Callable[[LearnedContext, tuple[Note, ...], tuple[Note, ...]], str]
+"""What speaks against serving a learned context, in words; ``""`` when nothing does. Is given all of it, those of its
+notes that hold for the context as it is now, and those of the live one that do. Waits for nothing: a transaction is
+open while it thinks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +88,7 @@ class LearnedEntry:
         job_id: the ``job_id`` of the calls that made it, if it was told.
         prompt_digest: digest of the prompt it was written with, if it was told.
         created_at: when it was staged, in UTC.
+        reason: why it is not served, when something or someone kept it back; "" otherwise.
     """
 
     number: int
@@ -78,6 +101,7 @@ class LearnedEntry:
     job_id: str | None
     prompt_digest: str | None
     created_at: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +117,83 @@ class Serving:
     context: Context
     learned: LearnedContext | None
     number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The learned contexts of a context, all of one moment.
+
+    Args:
+        context: at the version it stands at.
+        versions: one line per learned context, by number.
+        entry: the line of the one asked for, or of the live one; ``None`` when nothing is live.
+        learned: its content with every note, ``None`` with it.
+    """
+
+    context: Context
+    versions: tuple[LearnedEntry, ...]
+    entry: LearnedEntry | None
+    learned: LearnedContext | None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What became of a learned context.
+
+    Args:
+        number: under which it is kept.
+        status: `Status.LIVE`, or why not: it waits, was refused, or came too late and stays staged.
+        reason: in words; "" when it is live.
+    """
+
+    number: int
+    status: Status
+    reason: str
+
+
+MAX_KEEP_DAYS: Final = 36_500
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Which learned contexts of a context are kept when it is pruned; any one of these keeps it.
+
+    The live one and one that waits are always kept.
+
+    Args:
+        last: it is among this many newest ones, at least 1, so that a number is never given twice.
+        days: it came to its status, such as retired, within this many days.
+        queried: a query was answered from it. When False, such a query no longer knows its version.
+
+    Raises:
+        InputError: a value out of range.
+    """
+
+    last: int = 10
+    days: float = 30.0
+    queried: bool = True
+
+    def __post_init__(self) -> None:
+        if self.last < 1:
+            raise InputError(f"pruning keeps at least the newest version, got {self.last} to keep")
+        if not 0 <= self.days <= MAX_KEEP_DAYS:
+            raise InputError(f"days to keep a version are between 0 and {MAX_KEEP_DAYS}, got {self.days}")
+
+    def since(self, now: datetime) -> datetime:
+        """Versions that came to their status after this moment are kept."""
+        return now - timedelta(days=self.days)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What pruning did.
+
+    Args:
+        context: name of the context.
+        versions: numbers of the learned contexts that are gone, or with a dry run would be.
+        kept: how many are left.
+    """
+
+    context: str
+    versions: tuple[int, ...]
+    kept: int

@@ -1,7 +1,7 @@
 """Rows of learned contexts: staged, made live one at a time, rolled back, and served only where they still hold.
 
 Every function works on a connection whose transaction belongs to the caller; a context's `Head` has passed the tenant
-filter.
+filter, and for those that change something it is locked (`lock_head`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,9 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sleeptime.core.errors import EmptyInput, InputError, NotFound
 from sleeptime.core.note import LearnedContext, Note, NoteKind, Verdict
 from sleeptime.core.text import kept_text
-from sleeptime.store.context_rows import Head
-from sleeptime.store.entry import LearnedEntry, Status
-from sleeptime.store.tables import ContextRow, ContextVersionRow, LearnedRow, NoteRow
+from sleeptime.store.context_rows import Head, part_digests
+from sleeptime.store.entry import Check, Committed, LearnedEntry, Status
+from sleeptime.store.tables import ContextVersionRow, LearnedRow, NoteRow
+
+LATE: Final = "the context changed meanwhile, and the live notes serve it better"
+ASKED: Final = "approval was asked for"
 
 
 async def stage(
@@ -31,7 +34,7 @@ async def stage(
     job_id: str | None,
     prompt_digest: str | None,
 ) -> int:
-    """Keep a learned context, not served yet; its number.
+    """Keep a learned context, not served yet; its number. What a job staged before keeps its number.
 
     Raises:
         EmptyInput: it has no notes.
@@ -40,11 +43,16 @@ async def stage(
     if not learned.notes:
         raise EmptyInput(f"a learned context of {head.name!r} without notes is never kept; keep the one before instead")
     version_id = await _version_id(connection, head, learned.context_version)
+    if job_id is not None:
+        of_job = select(LearnedRow.number).where(LearnedRow.context_id == head.id, LearnedRow.job_id == job_id)
+        number = (await connection.execute(of_job)).scalar_one_or_none()
+        if number is not None:
+            return int(number)
     # A model's words are kept even when it put a character among them that no database keeps.
     learned = replace(learned, notes=tuple(_kept(note) for note in learned.notes))
-    await _lock(connection, head)
     highest = select(func.coalesce(func.max(LearnedRow.number), 0)).where(LearnedRow.context_id == head.id)
     number = int((await connection.execute(highest)).scalar_one()) + 1
+    now = datetime.now(UTC)
     values = {
         "tenant": tenant,
         "context_id": head.id,
@@ -56,12 +64,45 @@ async def stage(
         "digest": learned.digest,
         "job_id": job_id,
         "prompt_digest": prompt_digest,
-        "created_at": datetime.now(UTC),
+        "unread": list(learned.unread),
+        "created_at": now,
+        "status_at": now,
     }
     learned_id = (await connection.execute(insert(LearnedRow).values(values).returning(LearnedRow.id))).scalar_one()
     rows = [_note_row(learned_id, position, note) for position, note in enumerate(learned.notes)]
     await connection.execute(insert(NoteRow), rows)
     return number
+
+
+async def settle(
+    connection: AsyncConnection, head: Head, number: int, check: Check | None, *, needs_approval: bool
+) -> Committed:
+    """Decide what becomes of a staged learned context: live, waiting, refused, or staged still, for it came too late.
+
+    Nothing changes when that was decided before.
+
+    Args:
+        number: of a learned context that was staged.
+        check: what may speak against it; nothing does by default.
+        needs_approval: a user is to look at it before it is served.
+    """
+    status, reason = await _state(connection, head, number)
+    if status is not Status.STAGED:
+        return Committed(number, status, reason)
+    digests = await part_digests(connection, head.version_id)
+    learned = await load_learned(connection, head, number)
+    holding = _holding(learned, head, digests)
+    live = await _load(connection, head, _with_version().where(LearnedRow.status == Status.LIVE))
+    served = () if live is None else _holding(live[1], head, digests)
+    if live is not None and _is_late(learned, holding, live[1], served, head):
+        status, reason = Status.STAGED, LATE
+    elif check is not None and (reason := check(learned, holding, served)):
+        status = Status.REFUSED
+    else:
+        status = Status.WAITING if needs_approval else Status.LIVE
+        reason = ASKED if needs_approval else ""
+    await _move(connection, head, number, status, reason)
+    return Committed(number, status, reason)
 
 
 async def make_live(connection: AsyncConnection, head: Head, number: int, allowed: Collection[Status]) -> None:
@@ -71,29 +112,20 @@ async def make_live(connection: AsyncConnection, head: Head, number: int, allowe
         NotFound: the context has no learned context of this number.
         InputError: it is in none of the ``allowed`` states.
     """
-    await _lock(connection, head)
-    found = select(LearnedRow.status).where(LearnedRow.context_id == head.id, LearnedRow.number == number)
-    status = (await connection.execute(found)).scalar_one_or_none()
-    if status is None:
-        raise NotFound(
-            f"context {head.name!r} has no learned context {number}; `sleeptime notes {head.name}` lists them"
-        )
-    if status == Status.LIVE:
-        return
-    if status not in allowed:
-        wanted = " or ".join(sorted(allowed))
-        raise InputError(f"learned context {number} of {head.name!r} is {status}; this needs one that is {wanted}")
-    of_context = update(LearnedRow).where(LearnedRow.context_id == head.id)
-    await connection.execute(of_context.where(LearnedRow.status == Status.LIVE).values(status=Status.RETIRED))
-    await connection.execute(of_context.where(LearnedRow.number == number).values(status=Status.LIVE))
+    if await _is_to_move(connection, head, number, Status.LIVE, allowed):
+        await _move(connection, head, number, Status.LIVE, "")
 
 
-async def came_too_late(connection: AsyncConnection, head: Head, number: int) -> bool:
-    """Whether this learned context is of a former version of its context while the live one is of the present one."""
-    of_context = _with_version().where(LearnedRow.context_id == head.id)
-    live = (await connection.execute(of_context.where(LearnedRow.status == Status.LIVE))).one_or_none()
-    late = (await connection.execute(of_context.where(LearnedRow.number == number))).one_or_none()
-    return live is not None and late is not None and live.version == head.version != late.version
+async def refuse(connection: AsyncConnection, head: Head, number: int, reason: str) -> None:
+    """Take this learned context out of the running, or out of service; nothing changes when it was refused before.
+
+    Raises:
+        NotFound: the context has no learned context of this number.
+        InputError: it is retired.
+    """
+    allowed = {Status.STAGED, Status.WAITING, Status.LIVE}
+    if await _is_to_move(connection, head, number, Status.REFUSED, allowed):
+        await _move(connection, head, number, Status.REFUSED, reason)
 
 
 async def load_learned(connection: AsyncConnection, head: Head, number: int) -> LearnedContext:
@@ -104,9 +136,7 @@ async def load_learned(connection: AsyncConnection, head: Head, number: int) -> 
     """
     loaded = await _load(connection, head, _with_version().where(LearnedRow.number == number))
     if loaded is None:
-        raise NotFound(
-            f"context {head.name!r} has no learned context {number}; `sleeptime notes {head.name}` lists them"
-        )
+        raise _no_such(head, number)
     return loaded[1]
 
 
@@ -118,8 +148,7 @@ async def load_live(
     if loaded is None:
         return None
     number, learned = loaded
-    is_same_version = learned.context_version == head.version
-    notes = tuple(note for note in learned.notes if note.holds(digests, is_same_version=is_same_version))
+    notes = _holding(learned, head, digests)
     return (number, replace(learned, notes=notes)) if notes else None
 
 
@@ -135,6 +164,7 @@ async def list_learned(connection: AsyncConnection, head: Head) -> tuple[Learned
             LearnedRow.job_id,
             LearnedRow.prompt_digest,
             LearnedRow.created_at,
+            LearnedRow.reason,
         )
         .where(LearnedRow.context_id == head.id)
         .order_by(LearnedRow.number)
@@ -151,9 +181,16 @@ async def list_learned(connection: AsyncConnection, head: Head) -> tuple[Learned
             job_id=row.job_id,
             prompt_digest=row.prompt_digest,
             created_at=row.created_at,
+            reason=row.reason,
         )
         for row in await connection.execute(statement)
     )
+
+
+async def count_learned(connection: AsyncConnection, head: Head) -> int:
+    """How many learned contexts it has."""
+    count = select(func.count()).select_from(LearnedRow).where(LearnedRow.context_id == head.id)
+    return int((await connection.execute(count)).scalar_one())
 
 
 async def _version_id(connection: AsyncConnection, head: Head, version: str) -> int:
@@ -166,14 +203,83 @@ async def _version_id(connection: AsyncConnection, head: Head, version: str) -> 
     return version_id
 
 
-async def _lock(connection: AsyncConnection, head: Head) -> None:
-    """Writers of one context's learned contexts take turns (on SQLite they do already)."""
-    await connection.execute(select(ContextRow.id).where(ContextRow.id == head.id).with_for_update())
+async def _state(connection: AsyncConnection, head: Head, number: int) -> tuple[Status, str]:
+    """Status and reason of a learned context; `NotFound` without one."""
+    found = select(LearnedRow.status, LearnedRow.reason).where(
+        LearnedRow.context_id == head.id, LearnedRow.number == number
+    )
+    row = (await connection.execute(found)).one_or_none()
+    if row is None:
+        raise _no_such(head, number)
+    return Status(row.status), row.reason
+
+
+async def _is_to_move(
+    connection: AsyncConnection, head: Head, number: int, to: Status, allowed: Collection[Status]
+) -> bool:
+    """Whether it is not there already; `InputError` when it may not go there from its state."""
+    status, _ = await _state(connection, head, number)
+    if status is to:
+        return False
+    if status not in allowed:
+        raise InputError(
+            f"learned context {number} of {head.name!r} is {status}; this needs one that is "
+            f"{' or '.join(sorted(allowed))}{_way_back(head, number, status)}"
+        )
+    return True
+
+
+def _way_back(head: Head, number: int, status: Status) -> str:
+    """How a learned context that is not live is served after all."""
+    if status is Status.LIVE:
+        return ""
+    option = "--rollback" if status is Status.RETIRED else "--approve"
+    return f"; `sleeptime notes {head.name} {option} {number}` serves it"
+
+
+async def _move(connection: AsyncConnection, head: Head, number: int, status: Status, reason: str) -> None:
+    """Let it come to this status; one that it takes the place of leaves it first."""
+    of_context = update(LearnedRow).where(LearnedRow.context_id == head.id)
+    now = datetime.now(UTC)
+    if status is Status.LIVE:
+        retired = {"status": Status.RETIRED, "reason": "", "status_at": now}
+        await connection.execute(of_context.where(LearnedRow.status == Status.LIVE).values(retired))
+    if status in (Status.LIVE, Status.WAITING):
+        replaced = {"status": Status.REFUSED, "reason": f"version {number} took its place", "status_at": now}
+        older = of_context.where(LearnedRow.status == Status.WAITING, LearnedRow.number < number)
+        await connection.execute(older.values(replaced))
+    values = {"status": status, "reason": reason, "status_at": now}
+    await connection.execute(of_context.where(LearnedRow.number == number).values(values))
+
+
+def _is_late(
+    learned: LearnedContext, holding: tuple[Note, ...], live: LearnedContext, served: tuple[Note, ...], head: Head
+) -> bool:
+    """Whether the context changed since this was read, and what is live serves it better: it was made from the present
+    version, or it alone has notes that hold."""
+    if learned.context_version == head.version:
+        return False
+    return live.context_version == head.version or bool(served and not holding)
+
+
+def _holding(learned: LearnedContext, head: Head, digests: Collection[str]) -> tuple[Note, ...]:
+    """The notes that hold for the context as it is now."""
+    is_same_version = learned.context_version == head.version
+    return tuple(note for note in learned.notes if note.holds(digests, is_same_version=is_same_version))
+
+
+def _no_such(head: Head, number: int) -> NotFound:
+    return NotFound(f"context {head.name!r} has no learned context {number}; `sleeptime notes {head.name}` lists them")
 
 
 def _with_version() -> Select[*tuple[Any, ...]]:
     return select(
-        LearnedRow.id, LearnedRow.number, LearnedRow.strategy, LearnedRow.model, ContextVersionRow.version
+        LearnedRow.id,
+        LearnedRow.number,
+        LearnedRow.strategy,
+        LearnedRow.model,
+        LearnedRow.unread,
+        ContextVersionRow.version,
     ).join(ContextVersionRow, ContextVersionRow.id == LearnedRow.context_version_id)
 
 
@@ -192,10 +298,16 @@ async def _load(
         NoteRow.depends_on,
         NoteRow.votes,
         NoteRow.verdict,
+        NoteRow.made_from,
     )
     found = await connection.execute(notes.where(NoteRow.learned_id == row.id).order_by(NoteRow.position))
     learned = LearnedContext(
-        head.name, row.version, tuple(_note(found_note) for found_note in found), row.strategy, row.model
+        head.name,
+        row.version,
+        tuple(_note(found_note) for found_note in found),
+        row.strategy,
+        row.model,
+        tuple(row.unread),
     )
     return row.number, learned
 
@@ -210,6 +322,7 @@ def _note(row: Any) -> Note:
         depends_on=tuple(row.depends_on),
         votes=row.votes,
         verdict=Verdict(row.verdict),
+        made_from=row.made_from or "",
     )
 
 
@@ -225,6 +338,7 @@ def _note_row(learned_id: int, position: int, note: Note) -> dict[str, object]:
         "depends_on": list(note.depends_on),
         "votes": note.votes,
         "verdict": note.verdict,
+        "made_from": note.made_from or None,
     }
 
 

@@ -1,9 +1,13 @@
 """Store: contexts, learned contexts, queries and calls of one tenant, kept on SQLite or PostgreSQL.
 
-Each method is one transaction: all of it is kept, or nothing. Knows nothing of models, sleeping or waking.
+Each method is one transaction: all of it is kept, or nothing; `prune` alone goes by pages. Knows nothing of models,
+sleeping or waking.
 """
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,14 +16,18 @@ from sleeptime.core.context import Context
 from sleeptime.core.errors import InputError
 from sleeptime.core.note import LearnedContext
 from sleeptime.core.query import Query
-from sleeptime.store import context_rows, learned_rows, ledger_rows
-from sleeptime.store.context_rows import find_head
+from sleeptime.core.text import checked_text
+from sleeptime.store import context_rows, learned_rows, ledger_rows, prune_rows
+from sleeptime.store.context_rows import Head, find_head, lock_head
 from sleeptime.store.database import Database
-from sleeptime.store.entry import ContextEntry, LearnedEntry, Serving, Status
+from sleeptime.store.entry import Check, Committed, ContextEntry, Keep, LearnedEntry, Pruned, Serving, Shown, Status
 from sleeptime.store.migrations import migrate
 from sleeptime.store.tables import MAX_TENANT_CHARS
 
 DEFAULT_TENANT = "default"
+
+Also = Callable[[AsyncConnection, Head, Committed], Awaitable[object]]
+"""Statements for the transaction of `Store.commit_sleep`; without effect elsewhere, for it may run again."""
 
 
 class Store:
@@ -92,26 +100,64 @@ class Store:
         async with self._database.reading() as connection:
             return await context_rows.list_contexts(connection, self.tenant)
 
-    async def stage(
-        self, learned: LearnedContext, *, job_id: str | None = None, prompt_digest: str | None = None
-    ) -> int:
-        """Keep a learned context, not served until `make_live`.
+    async def commit_sleep(
+        self,
+        learned: LearnedContext,
+        *,
+        job_id: str | None = None,
+        prompt_digest: str | None = None,
+        check: Check | None = None,
+        needs_approval: bool = False,
+        keep: Keep | None = None,
+        also: Also | None = None,
+    ) -> Committed:
+        """Keep what a sleep wrote and serve it, if nothing speaks against it; all in one transaction.
+
+        No query ever finds none, two, or a mix. One that came too late stays staged: the context has changed since it
+        was read, and what is live is of the version it stands at now, or alone has notes that hold. With the same
+        ``job_id`` as before nothing is kept twice, and what was decided stands.
 
         Args:
             learned: of a context and version that were added.
             job_id: the ``job_id`` of the calls that made it.
             prompt_digest: digest of the prompt it was written with.
-
-        Returns:
-            its number within the context, from 1.
+            check: what may speak against it; then it is kept as refused, with the reason.
+            needs_approval: let it wait until a user says `approve`; one that waited before is refused.
+            keep: older learned contexts that need not be kept are removed, a bounded number at a time.
+            also: further statements for the same transaction, told what became of it. May run again, as `check` may.
 
         Raises:
             EmptyInput: it has no notes.
             NotFound: no such context, or it never had that version.
         """
 
+        async def operation(connection: AsyncConnection) -> Committed:
+            head = await lock_head(connection, self.tenant, learned.context)
+            number = await learned_rows.stage(
+                connection, self.tenant, head, learned, job_id=job_id, prompt_digest=prompt_digest
+            )
+            committed = await learned_rows.settle(connection, head, number, check, needs_approval=needs_approval)
+            if keep is not None:
+                await prune_rows.prune_in_turn(connection, head, keep, number)
+            if also is not None:
+                await also(connection, head, committed)
+            return committed
+
+        return await self._database.write(operation)
+
+    async def stage(
+        self, learned: LearnedContext, *, job_id: str | None = None, prompt_digest: str | None = None
+    ) -> int:
+        """Keep a learned context, not served until `make_live`. `commit_sleep` does both at once.
+
+        Args, raises: as `commit_sleep`.
+
+        Returns:
+            its number within the context, from 1; the same for the same job.
+        """
+
         async def operation(connection: AsyncConnection) -> int:
-            head = await find_head(connection, self.tenant, learned.context)
+            head = await lock_head(connection, self.tenant, learned.context)
             return await learned_rows.stage(
                 connection, self.tenant, head, learned, job_id=job_id, prompt_digest=prompt_digest
             )
@@ -119,39 +165,92 @@ class Store:
         return await self._database.write(operation)
 
     async def make_live(self, name: str, number: int) -> bool:
-        """Serve a staged learned context, and retire the one that was live. No query ever finds none, or two.
+        """Serve a staged learned context, unchecked, and retire the one that was live.
 
         Returns:
-            False, and it stays staged, when it came too late: the context has changed since, and what is live is of the
-            version that it stands at now.
+            False, and it stays staged, when it came too late.
 
         Raises:
             NotFound: no such context, or none of this number.
-            InputError: it is retired; use `rollback`.
+            InputError: it is neither staged nor live.
         """
 
         async def operation(connection: AsyncConnection) -> bool:
-            head = await find_head(connection, self.tenant, name)
-            if await learned_rows.came_too_late(connection, head, number):
+            head = await lock_head(connection, self.tenant, name)
+            committed = await learned_rows.settle(connection, head, number, None, needs_approval=False)
+            if committed.status is Status.STAGED:
                 return False
             await learned_rows.make_live(connection, head, number, {Status.STAGED})
             return True
 
         return await self._database.write(operation)
 
+    async def approve(self, name: str, number: int) -> None:
+        """Serve a learned context that waits, was refused or came too late, because a user says so.
+
+        Raises:
+            NotFound: no such context, or none of this number.
+            InputError: it is retired; use `rollback`.
+        """
+        await self._make_live(name, number, {Status.STAGED, Status.WAITING, Status.REFUSED})
+
     async def rollback(self, name: str, number: int) -> None:
         """Serve a retired learned context again, and retire the one that was live.
 
         Raises:
             NotFound: no such context, or none of this number.
-            InputError: it was never live.
+            InputError: it is not retired; use `approve`.
         """
+        await self._make_live(name, number, {Status.RETIRED})
 
+    async def _make_live(self, name: str, number: int, allowed: Collection[Status]) -> None:
         async def operation(connection: AsyncConnection) -> None:
-            head = await find_head(connection, self.tenant, name)
-            await learned_rows.make_live(connection, head, number, {Status.RETIRED})
+            head = await lock_head(connection, self.tenant, name)
+            await learned_rows.make_live(connection, head, number, allowed)
 
         await self._database.write(operation)
+
+    async def reject(self, name: str, number: int, reason: str) -> None:
+        """Refuse a learned context that waits or came too late, or take the live one out of service: then none is live.
+
+        Raises:
+            NotFound: no such context, or none of this number.
+            InputError: it is retired.
+            NotText: the reason holds a character that cannot be kept.
+        """
+        checked_text("the reason", reason)
+
+        async def operation(connection: AsyncConnection) -> None:
+            head = await lock_head(connection, self.tenant, name)
+            await learned_rows.refuse(connection, head, number, reason)
+
+        await self._database.write(operation)
+
+    async def prune(self, name: str, keep: Keep, *, is_dry_run: bool = False) -> Pruned:
+        """Remove learned contexts that need not be kept, a page at a time, each page in a transaction of its own.
+
+        Args:
+            name: of the context.
+            keep: which are kept.
+            is_dry_run: only say which would be removed.
+
+        Raises:
+            NotFound: no such context.
+        """
+        removed: tuple[int, ...] = ()
+        after: int | None = 0
+        while after is not None:
+            page, after = await self._database.write(partial(self._prune_page, name, keep, after, is_dry_run))
+            removed += page
+        async with self._database.reading() as connection:
+            left = await learned_rows.count_learned(connection, await find_head(connection, self.tenant, name))
+        return Pruned(name, removed, left - len(removed) if is_dry_run else left)
+
+    async def _prune_page(
+        self, name: str, keep: Keep, after: int, is_dry_run: bool, connection: AsyncConnection
+    ) -> tuple[tuple[int, ...], int | None]:
+        head = await lock_head(connection, self.tenant, name)
+        return await prune_rows.prune_page(connection, head, keep, after, is_dry_run=is_dry_run)
 
     async def serving(self, name: str) -> Serving:
         """The context and what may be served of its live learned context, both of one moment: one look-up per ask."""
@@ -177,6 +276,21 @@ class Store:
         async with self._database.reading() as connection:
             head = await find_head(connection, self.tenant, name)
             return await learned_rows.load_learned(connection, head, number)
+
+    async def shown(self, name: str, number: int | None = None) -> Shown:
+        """The learned contexts of a context and one of them with every note, the live one by default; of one moment.
+
+        Raises:
+            NotFound: no such context, or none of this number.
+        """
+        async with self._database.reading() as connection:
+            head = await find_head(connection, self.tenant, name)
+            context = await context_rows.load_context(connection, head)
+            versions = await learned_rows.list_learned(connection, head)
+            if number is None:
+                number = next((entry.number for entry in versions if entry.status is Status.LIVE), None)
+            learned = None if number is None else await learned_rows.load_learned(connection, head, number)
+        return Shown(context, versions, next((entry for entry in versions if entry.number == number), None), learned)
 
     async def learned_versions(self, name: str) -> tuple[LearnedEntry, ...]:
         """One line per learned context, by number."""
