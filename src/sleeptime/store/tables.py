@@ -304,8 +304,9 @@ class PolicyRow(Table):
 
 class WakeUpRow(Table):
     __tablename__ = "wake_up"
-    __table_args__ = (Index(None, "due_at"),)
+    __table_args__ = (Index(None, "due_at"), Index(None, "tenant", "due_at"))
     context_id: Mapped[int] = mapped_column(ForeignKey("context.id", ondelete="CASCADE"), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS))
     first_change_at: Mapped[datetime]
     """Of the changes that no sleep has taken up yet."""
     last_change_at: Mapped[datetime]

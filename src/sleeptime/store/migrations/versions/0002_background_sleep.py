@@ -135,6 +135,7 @@ def upgrade() -> None:
     op.create_table(
         "wake_up",
         sa.Column("context_id", ROW_ID, nullable=False),
+        sa.Column("tenant", sa.String(length=100), nullable=False),
         sa.Column("first_change_at", MOMENT, nullable=False),
         sa.Column("last_change_at", MOMENT, nullable=False),
         sa.Column("new_parts", sa.Integer(), nullable=False),
@@ -146,6 +147,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("context_id", name="pk_wake_up"),
     )
     op.create_index("ix_wake_up_due_at", "wake_up", ["due_at"], unique=False)
+    op.create_index("ix_wake_up_tenant_due_at", "wake_up", ["tenant", "due_at"], unique=False)
     op.create_table(
         "batch",
         sa.Column("job_id", sa.String(length=64), nullable=False),
