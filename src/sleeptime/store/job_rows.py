@@ -1,0 +1,350 @@
+"""Rows of jobs: asked for once, taken by one worker at a time, and finished together with what they wrote.
+
+Every function works on a connection whose transaction belongs to the caller. What acts for a run names it, and does
+nothing when that run has passed: `core.job.JobState` has the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, and_, case, insert, literal_column, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sleeptime.core.job import Ending, Job, JobState, NewJob, Wanted
+from sleeptime.core.outcome import Outcome
+from sleeptime.core.text import kept_text
+from sleeptime.store import ledger_rows
+from sleeptime.store.context_rows import Head
+from sleeptime.store.tables import ContextRow, JobRow
+
+CANCELLED: Final = Ending(Outcome.SKIPPED, "cancelled")
+
+_UNFINISHED: Final = JobRow.finished_at.is_(None)
+# Written out, for an engine uses a partial index only where it sees that the condition holds.
+_IS_UNASSIGNED: Final = and_(JobRow.state == literal_column(f"'{JobState.QUEUED}'"), JobRow.worker.is_(None))
+_IS_WAITING: Final = JobRow.state == literal_column(f"'{JobState.WAITING}'")
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A run that a worker is to hand to the queue."""
+
+    job_id: str
+    run: int
+    tenant: str
+    priority: int
+
+
+async def add_job(
+    connection: AsyncConnection, tenant: str, head: Head, new: NewJob, *, now: datetime, worker: str | None = None
+) -> tuple[Job, bool]:
+    """Queue a job, unless one for the same work is not over yet.
+
+    Args:
+        worker: who runs it at once; None leaves it to whoever is free.
+
+    Returns:
+        the job, and whether it is new; one that is not is as it was.
+    """
+    same = _jobs().where(JobRow.context_id == head.id, JobRow.work == new.work, _UNFINISHED)
+    found = (await connection.execute(same)).one_or_none()
+    if found is not None:
+        return _job(found), False
+    values = {
+        "id": new.id,
+        "tenant": tenant,
+        "context_id": head.id,
+        "context_version": new.context_version,
+        "work": new.work,
+        "settings": dict(new.settings),
+        "trigger": new.trigger,
+        "priority": new.priority,
+        "state": JobState.QUEUED if worker is None else JobState.RUNNING,
+        "wanted": Wanted.RUN,
+        "reason": "",
+        "drafts": new.drafts,
+        "drafts_done": 0,
+        "run": 1,
+        "worker": worker,
+        "created_at": now,
+        "started_at": None if worker is None else now,
+    }
+    await connection.execute(insert(JobRow).values(values))
+    added = await load_job(connection, new.id)
+    assert added is not None, "it was just added"
+    return added, True
+
+
+async def load_job(connection: AsyncConnection, job_id: str, *, tenant: str | None = None) -> Job | None:
+    """The job of this id; of this tenant, if one is named."""
+    statement = _jobs().where(JobRow.id == job_id)
+    if tenant is not None:
+        statement = statement.where(JobRow.tenant == tenant)
+    found = (await connection.execute(statement)).one_or_none()
+    return None if found is None else _job(found)
+
+
+async def list_jobs(
+    connection: AsyncConnection, tenant: str, *, head: Head | None = None, limit: int = 100
+) -> tuple[Job, ...]:
+    """The oldest jobs that are not over, and before them the youngest that are: at most ``limit`` of each, by age."""
+    mine = JobRow.context_id == head.id if head is not None else JobRow.tenant == tenant
+    over = _jobs().where(mine, JobRow.state == JobState.OVER)
+    over = over.order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit)
+    unfinished = _jobs().where(mine, JobRow.state.in_(sorted(set(JobState) - {JobState.OVER})))
+    unfinished = unfinished.order_by(JobRow.created_at, JobRow.id).limit(limit)
+    done = [_job(row) for row in await connection.execute(over)]
+    return (*reversed(done), *[_job(row) for row in await connection.execute(unfinished)])
+
+
+async def unfinished_jobs(connection: AsyncConnection, head: Head) -> tuple[Job, ...]:
+    """Every job of a context that is not over, oldest first."""
+    statement = _jobs().where(JobRow.context_id == head.id, _UNFINISHED).order_by(JobRow.created_at, JobRow.id)
+    return tuple(_job(row) for row in await connection.execute(statement))
+
+
+async def assign(connection: AsyncConnection, worker: str, limit: int) -> tuple[Assigned, ...]:
+    """Queued jobs that nobody has handed to the queue yet, oldest first: this worker is to do it."""
+    free = (
+        select(JobRow.id)
+        .where(_IS_UNASSIGNED)
+        .order_by(JobRow.created_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = tuple((await connection.execute(free)).scalars())
+    if not ids:
+        return ()
+    statement = (
+        update(JobRow)
+        .where(JobRow.id.in_(ids), _IS_UNASSIGNED)
+        .values(worker=worker)
+        .returning(JobRow.id, JobRow.run, JobRow.tenant, JobRow.priority)
+    )
+    rows = {row.id: Assigned(*row) for row in await connection.execute(statement)}
+    return tuple(rows[job_id] for job_id in ids if job_id in rows)
+
+
+async def unassign(connection: AsyncConnection, job_ids: Sequence[str]) -> None:
+    """Leave queued jobs to whoever is next to hand them to the queue."""
+    statement = update(JobRow).where(JobRow.id.in_(job_ids), JobRow.state == JobState.QUEUED)
+    await connection.execute(statement.values(worker=None))
+
+
+async def unassign_all(connection: AsyncConnection) -> int:
+    """The same for every queued job: the queue has forgotten them. Their number."""
+    statement = update(JobRow).where(JobRow.state == JobState.QUEUED, JobRow.worker.is_not(None), _UNFINISHED)
+    return (await connection.execute(statement.values(worker=None))).rowcount
+
+
+async def take(connection: AsyncConnection, job_id: str, run: int, worker: str, *, now: datetime) -> Job | None:
+    """Let the worker run a queued job; None when this run is not queued any more."""
+    statement = (
+        update(JobRow)
+        .where(JobRow.id == job_id, JobRow.run == run, JobRow.state == JobState.QUEUED)
+        .values(
+            state=JobState.RUNNING,
+            worker=worker,
+            drafts_done=0,
+            started_at=case((JobRow.started_at.is_(None), now), else_=JobRow.started_at),
+        )
+    )
+    if not (await connection.execute(statement)).rowcount:
+        return None
+    return await load_job(connection, job_id)
+
+
+async def wanted(connection: AsyncConnection, job_id: str, run: int) -> Wanted | None:
+    """What is wanted of a running job; None when this run has passed."""
+    statement = select(JobRow.wanted).where(_is_running(job_id, run))
+    found = (await connection.execute(statement)).scalar_one_or_none()
+    return None if found is None else Wanted(found)
+
+
+async def progress(connection: AsyncConnection, job_id: str, run: int, drafts_done: int) -> None:
+    """Keep how many drafts this run has made."""
+    await connection.execute(update(JobRow).where(_is_running(job_id, run)).values(drafts_done=drafts_done))
+
+
+async def finish(connection: AsyncConnection, job_id: str, run: int, ending: Ending, *, now: datetime) -> int | None:
+    """Let a running job be over; row id of its context, or None, and nothing changes, when this run has passed."""
+    return await _end(connection, _is_running(job_id, run), ending, now)
+
+
+async def wait(connection: AsyncConnection, job_id: str, run: int, until: datetime, reason: str) -> bool:
+    """Let a running job wait for a moment; False when this run has passed."""
+    statement = update(JobRow).where(_is_running(job_id, run), JobRow.wanted == Wanted.RUN)
+    values = {"state": JobState.WAITING, "worker": None, "due_at": until, "reason": kept_text(reason)}
+    return bool((await connection.execute(statement.values(values))).rowcount)
+
+
+async def end_waiting(connection: AsyncConnection, limit: int, *, now: datetime) -> int:
+    """Queue another run of waiting jobs whose moment has come; their number."""
+    due = (
+        select(JobRow.id)
+        .where(_IS_WAITING, JobRow.due_at <= now)
+        .order_by(JobRow.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = tuple((await connection.execute(due)).scalars())
+    statement = update(JobRow).where(JobRow.id.in_(ids), _IS_WAITING)
+    return (await connection.execute(statement.values(_queued()))).rowcount if ids else 0
+
+
+async def give_up(
+    connection: AsyncConnection,
+    job_id: str,
+    run: int,
+    *,
+    now: datetime,
+    is_interrupted: bool = False,
+    reason: str = "",
+) -> JobState | None:
+    """End this run of a running job before its end.
+
+    Args:
+        is_interrupted: whether it is to stand still unless more is wanted of it.
+        reason: why it stands still then.
+
+    Returns:
+        where the job stands now: over or paused when a user wanted that, else queued again; None when this run had
+        passed.
+    """
+    found = select(JobRow.wanted).where(_is_running(job_id, run)).with_for_update()
+    want = (await connection.execute(found)).scalar_one_or_none()
+    if want is None:
+        return None
+    if want == Wanted.CANCEL:
+        await _end(connection, _is_running(job_id, run), CANCELLED, now)
+        return JobState.OVER
+    values = _paused(reason) if want == Wanted.PAUSE or is_interrupted else _queued()
+    await connection.execute(update(JobRow).where(_is_running(job_id, run)).values(values))
+    return JobState(values["state"])
+
+
+async def free_jobs_of(connection: AsyncConnection, worker: str, *, now: datetime) -> tuple[tuple[str, int], ...]:
+    """Take every job from a worker that is gone; id and run of those that it ran.
+
+    One whose model lived in that program alone stands still: no other worker can run it.
+    """
+    ran = select(JobRow.id, JobRow.run, JobRow.settings).where(
+        JobRow.worker == worker, JobRow.state == JobState.RUNNING, _UNFINISHED
+    )
+    rows = (await connection.execute(ran)).all()
+    for row in rows:
+        is_homeless = row.settings.get("model") is None
+        reason = "the program that brought its model is gone; sleep again from one that has it" if is_homeless else ""
+        await give_up(connection, row.id, row.run, now=now, is_interrupted=is_homeless, reason=reason)
+    handed = update(JobRow).where(JobRow.worker == worker, JobRow.state == JobState.QUEUED, _UNFINISHED)
+    await connection.execute(handed.values(worker=None))
+    return tuple((row.id, row.run) for row in rows)
+
+
+async def pause(connection: AsyncConnection, job_id: str) -> None:
+    """A job that is not over is to stand still: at once, or before its next call when it runs."""
+    match await _locked_state(connection, job_id):
+        case JobState.RUNNING:
+            await _set(connection, job_id, {"wanted": Wanted.PAUSE})
+        case JobState.QUEUED | JobState.WAITING:
+            await _set(connection, job_id, _paused(""))
+
+
+async def resume(connection: AsyncConnection, job_id: str) -> None:
+    """A job that is not over is to go on; one that stands still is queued again."""
+    match await _locked_state(connection, job_id):
+        case JobState.RUNNING:
+            await _set(connection, job_id, {"wanted": Wanted.RUN})
+        case JobState.PAUSED:
+            await _set(connection, job_id, _queued())
+
+
+async def cancel(connection: AsyncConnection, job_id: str, *, now: datetime) -> None:
+    """A job that is not over is to end without a result: at once, or before its next call when it runs."""
+    match await _locked_state(connection, job_id):
+        case JobState.RUNNING:
+            await _set(connection, job_id, {"wanted": Wanted.CANCEL})
+        case JobState.QUEUED | JobState.WAITING | JobState.PAUSED:
+            await _end(connection, JobRow.id == job_id, CANCELLED, now)
+
+
+async def _locked_state(connection: AsyncConnection, job_id: str) -> JobState | None:
+    """Where a job stands, and will stand until the transaction ends unless it moves it itself."""
+    statement = select(JobRow.state).where(JobRow.id == job_id).with_for_update()
+    found = (await connection.execute(statement)).scalar_one_or_none()
+    return None if found is None else JobState(found)
+
+
+async def _set(connection: AsyncConnection, job_id: str, values: dict[str, Any]) -> None:
+    await connection.execute(update(JobRow).where(JobRow.id == job_id).values(values))
+
+
+def _is_running(job_id: str, run: int) -> ColumnElement[bool]:
+    return and_(JobRow.id == job_id, JobRow.run == run, JobRow.state == JobState.RUNNING)
+
+
+def _queued() -> dict[str, Any]:
+    still = {"worker": None, "due_at": None, "reason": "", "wanted": Wanted.RUN}
+    return {"state": JobState.QUEUED, "run": JobRow.run + 1, **still}
+
+
+def _paused(reason: str) -> dict[str, Any]:
+    still = {"worker": None, "due_at": None, "reason": kept_text(reason), "wanted": Wanted.RUN}
+    return {"state": JobState.PAUSED, **still}
+
+
+async def _end(connection: AsyncConnection, chosen: ColumnElement[bool], ending: Ending, now: datetime) -> int | None:
+    """Let a job be over, and forget the replies that only another run of it would read; row id of its context."""
+    values = {
+        "state": JobState.OVER,
+        "outcome": ending.outcome,
+        "reason": kept_text(ending.reason),
+        "learned": ending.learned,
+        "digest": ending.digest,
+        "due_at": None,
+        "finished_at": now,
+    }
+    statement = update(JobRow).where(chosen, _UNFINISHED).values(values)
+    ended = (await connection.execute(statement.returning(JobRow.tenant, JobRow.id, JobRow.context_id))).one_or_none()
+    if ended is None:
+        return None
+    await ledger_rows.drop_replies(connection, ended.tenant, ended.id)
+    context_id: int = ended.context_id
+    return context_id
+
+
+def _jobs() -> Select[*tuple[Any, ...]]:
+    return select(*JobRow.__table__.columns, ContextRow.name.label("context")).join(
+        ContextRow, ContextRow.id == JobRow.context_id
+    )
+
+
+def _job(row: Any) -> Job:
+    return Job(
+        id=row.id,
+        tenant=row.tenant,
+        context=row.context,
+        context_version=row.context_version,
+        work=row.work,
+        settings=row.settings,
+        drafts=row.drafts,
+        trigger=row.trigger,
+        priority=row.priority,
+        state=JobState(row.state),
+        wanted=Wanted(row.wanted),
+        run=row.run,
+        drafts_done=row.drafts_done,
+        worker=row.worker,
+        outcome=None if row.outcome is None else Outcome(row.outcome),
+        reason=row.reason,
+        learned=row.learned,
+        digest=row.digest,
+        created_at=row.created_at,
+        due_at=row.due_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )

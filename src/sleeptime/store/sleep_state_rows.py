@@ -1,0 +1,35 @@
+"""Rows of what became of a context's sleeps so far. Works on a connection whose transaction belongs to the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, fields
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sleeptime.core.back_off import SleepState
+from sleeptime.store.tables import ContextRow, SleepStateRow
+
+_COLUMNS = tuple(getattr(SleepStateRow, field.name) for field in fields(SleepState))
+
+
+async def load_sleep_state(connection: AsyncConnection, context_id: int) -> SleepState:
+    """What became of the context's sleeps so far."""
+    found = select(*_COLUMNS).where(SleepStateRow.context_id == context_id)
+    row = (await connection.execute(found)).one_or_none()
+    return SleepState() if row is None else SleepState(*row)
+
+
+async def change_sleep_state(
+    connection: AsyncConnection, context_id: int, change: Callable[[SleepState], SleepState]
+) -> SleepState:
+    """Put what ``change`` makes of the state in its place; two changes at once happen one after the other."""
+    # The row of the context is there to be locked also while the state has none.
+    await connection.execute(select(ContextRow.id).where(ContextRow.id == context_id).with_for_update())
+    before = await load_sleep_state(connection, context_id)
+    after = change(before)
+    known = update(SleepStateRow).where(SleepStateRow.context_id == context_id)
+    if after != before and not (await connection.execute(known.values(asdict(after)))).rowcount:
+        await connection.execute(insert(SleepStateRow).values(context_id=context_id, **asdict(after)))
+    return after

@@ -1,0 +1,190 @@
+"""WorkStore: what workers see and do: jobs of every tenant, and each other.
+
+Each method is one transaction: all of it is kept, or nothing. What acts for a run that has passed changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sleeptime.core.back_off import BackOff
+from sleeptime.core.job import Ending, Job, JobState, Wanted
+from sleeptime.core.text import kept_text
+from sleeptime.core.worker import Worker, WorkerState
+from sleeptime.store import job_rows, ledger_rows, sleep_state_rows, worker_rows
+from sleeptime.store.database import Database
+from sleeptime.store.job_rows import Assigned
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What was taken from a worker that was found dead.
+
+    Args:
+        worker: as it was last known.
+        runs: id and run of the jobs it ran.
+        lost_calls: calls it had begun and did not end.
+    """
+
+    worker: Worker
+    runs: tuple[tuple[str, int], ...]
+    lost_calls: int
+
+
+class WorkStore:
+    """Jobs of all tenants, for the processes that run them. Made by `Store.work`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def beat(self, worker_id: str, host: str, pid: int, state: WorkerState) -> bool:
+        """Keep that a worker is alive; False when nobody knew it: it is new, or was taken for dead."""
+
+        async def operation(connection: AsyncConnection) -> bool:
+            return await worker_rows.beat(connection, worker_id, host, pid, state)
+
+        return await self._database.write(operation)
+
+    async def leave(self, worker_id: str) -> None:
+        """Forget a worker that ends in order; what it still has is left to others."""
+
+        async def operation(connection: AsyncConnection) -> None:
+            await worker_rows.leave(connection, worker_id)
+            await ledger_rows.lose(connection, [worker_id])
+            await job_rows.free_jobs_of(connection, worker_id, now=_now())
+
+        await self._database.write(operation)
+
+    async def workers(self) -> tuple[Worker, ...]:
+        """Every worker that is not known to be gone, the oldest first."""
+        async with self._database.reading() as connection:
+            return await worker_rows.list_workers(connection)
+
+    async def reap(self, dead_after: timedelta, host: str, is_gone: Callable[[Worker], bool]) -> tuple[Reaped, ...]:
+        """Take everything from workers that are dead: their calls are lost, their jobs are queued again.
+
+        Args:
+            dead_after: without a heartbeat for so long, a worker is taken for dead.
+            host: whose process ids mean something here.
+            is_gone: whether the process of a worker on this host has ended, however lately it was heard.
+        """
+        async with self._database.reading() as connection:
+            suspects = await worker_rows.silent_workers(connection, dead_after, host=host)
+            moment = await worker_rows.now(connection)
+        dead = [
+            worker
+            for worker in suspects
+            if worker.heartbeat_at < moment - dead_after or (worker.host == host and is_gone(worker))
+        ]
+        reaped = [await self._reap(worker) for worker in dead]
+        return tuple(found for found in reaped if found is not None)
+
+    async def _reap(self, worker: Worker) -> Reaped | None:
+        async def operation(connection: AsyncConnection) -> Reaped | None:
+            if not await worker_rows.remove(connection, worker):
+                return None
+            lost_calls = await ledger_rows.lose(connection, [worker.id])
+            return Reaped(worker, await job_rows.free_jobs_of(connection, worker.id, now=_now()), lost_calls)
+
+        return await self._database.write(operation)
+
+    async def assign(self, worker_id: str, limit: int) -> tuple[Assigned, ...]:
+        """Queued jobs that this worker is to hand to the queue, oldest first; nobody else is told of them."""
+
+        async def operation(connection: AsyncConnection) -> tuple[Assigned, ...]:
+            return await job_rows.assign(connection, worker_id, limit)
+
+        return await self._database.write(operation)
+
+    async def unassign(self, job_ids: Sequence[str]) -> None:
+        """Leave jobs that could not be handed to the queue to whoever tries next."""
+
+        async def operation(connection: AsyncConnection) -> None:
+            await job_rows.unassign(connection, job_ids)
+
+        await self._database.write(operation)
+
+    async def unassign_all(self) -> int:
+        """Have every queued job handed to the queue again, which knows none of them; their number."""
+        return await self._database.write(job_rows.unassign_all)
+
+    async def end_waiting(self, limit: int) -> int:
+        """Queue waiting jobs whose moment has come; their number."""
+
+        async def operation(connection: AsyncConnection) -> int:
+            return await job_rows.end_waiting(connection, limit, now=_now())
+
+        return await self._database.write(operation)
+
+    async def take(self, job_id: str, run: int, worker_id: str) -> Job | None:
+        """Let this worker run a queued job; None when there is no such run any more."""
+
+        async def operation(connection: AsyncConnection) -> Job | None:
+            return await job_rows.take(connection, job_id, run, worker_id, now=_now())
+
+        return await self._database.write(operation)
+
+    async def wanted(self, job: Job) -> Wanted | None:
+        """What is wanted of a running job; None when this run has passed."""
+        async with self._database.reading() as connection:
+            return await job_rows.wanted(connection, job.id, job.run)
+
+    async def progress(self, job: Job, drafts_done: int) -> None:
+        """Keep how many drafts this run has made."""
+
+        async def operation(connection: AsyncConnection) -> None:
+            await job_rows.progress(connection, job.id, job.run, drafts_done)
+
+        await self._database.write(operation)
+
+    async def wait(self, job: Job, until: datetime, reason: str) -> bool:
+        """Let a running job wait for a moment; False when this run has passed, or something else is wanted of it."""
+
+        async def operation(connection: AsyncConnection) -> bool:
+            return await job_rows.wait(connection, job.id, job.run, until, reason)
+
+        return await self._database.write(operation)
+
+    async def give_up(self, job: Job, *, is_interrupted: bool = False, reason: str = "") -> JobState | None:
+        """End a run before its end; where the job stands now, None when the run had passed (`job_rows.give_up`)."""
+
+        async def operation(connection: AsyncConnection) -> JobState | None:
+            return await job_rows.give_up(
+                connection, job.id, job.run, now=_now(), is_interrupted=is_interrupted, reason=reason
+            )
+
+        return await self._database.write(operation)
+
+    async def finish(self, job: Job, ending: Ending, back_off: BackOff) -> bool:
+        """Let a job be over that wrote nothing; False when this run had passed."""
+
+        async def operation(connection: AsyncConnection) -> bool:
+            return await end_job(connection, job, ending, back_off)
+
+        return await self._database.write(operation)
+
+
+async def end_job(connection: AsyncConnection, job: Job, ending: Ending, back_off: BackOff) -> bool:
+    """Let a job be over, and its context rest as it earned; in the caller's transaction.
+
+    Returns:
+        False, and nothing changes, when this run had passed.
+    """
+    now, ending = _now(), replace(ending, reason=kept_text(ending.reason))
+    context_id = await job_rows.finish(connection, job.id, job.run, ending, now=now)
+    if context_id is None:
+        return False
+    await sleep_state_rows.change_sleep_state(
+        connection,
+        context_id,
+        lambda state: back_off.after(state, ending.outcome, job.context_version, ending.reason, now),
+    )
+    return True
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,72 @@
+"""Rows of workers: who is alive, by the database's own clock, so that machines need not agree about the time.
+
+Every function works on a connection whose transaction belongs to the caller.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, insert, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sleeptime.core.worker import Worker, WorkerState
+from sleeptime.store.tables import WorkerRow
+
+
+async def now(connection: AsyncConnection) -> datetime:
+    """The time on the database's clock; on SQLite that is this machine's."""
+    if connection.dialect.name != "postgresql":
+        return datetime.now(UTC)
+    moment: datetime = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
+    return moment.astimezone(UTC)
+
+
+async def beat(connection: AsyncConnection, worker_id: str, host: str, pid: int, state: WorkerState) -> bool:
+    """Keep that a worker is alive; False when nobody knew it: it is new, or was taken for dead."""
+    moment = await now(connection)
+    alive = update(WorkerRow).where(WorkerRow.id == worker_id).values(state=state, heartbeat_at=moment)
+    if (await connection.execute(alive)).rowcount:
+        return True
+    values = {"id": worker_id, "host": host, "pid": pid, "state": state, "started_at": moment, "heartbeat_at": moment}
+    await connection.execute(insert(WorkerRow).values(values))
+    return False
+
+
+async def remove(connection: AsyncConnection, worker: Worker) -> bool:
+    """Forget a worker; False when it was forgotten already, or was heard since."""
+    known = delete(WorkerRow).where(WorkerRow.id == worker.id, WorkerRow.heartbeat_at == worker.heartbeat_at)
+    return bool((await connection.execute(known)).rowcount)
+
+
+async def leave(connection: AsyncConnection, worker_id: str) -> None:
+    """Forget a worker that says so itself."""
+    await connection.execute(delete(WorkerRow).where(WorkerRow.id == worker_id))
+
+
+async def silent_workers(
+    connection: AsyncConnection, dead_after: timedelta, *, host: str | None = None
+) -> tuple[Worker, ...]:
+    """Workers without a heartbeat for so long; those of ``host`` as well, however lately they were heard."""
+    moment = await now(connection)
+    silent = WorkerRow.heartbeat_at < moment - dead_after
+    statement = select(*WorkerRow.__table__.columns).where(or_(silent, WorkerRow.host == host) if host else silent)
+    return tuple(_worker(row) for row in await connection.execute(statement.order_by(WorkerRow.heartbeat_at)))
+
+
+async def list_workers(connection: AsyncConnection) -> tuple[Worker, ...]:
+    """Every worker that is not known to be gone, the oldest first."""
+    statement = select(*WorkerRow.__table__.columns).order_by(WorkerRow.started_at, WorkerRow.id)
+    return tuple(_worker(row) for row in await connection.execute(statement))
+
+
+def _worker(row: Any) -> Worker:
+    return Worker(
+        id=row.id,
+        host=row.host,
+        pid=row.pid,
+        state=WorkerState(row.state),
+        started_at=row.started_at,
+        heartbeat_at=row.heartbeat_at,
+    )
