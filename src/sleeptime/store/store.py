@@ -21,8 +21,10 @@ from sleeptime.store import context_rows, learned_rows, ledger_rows, prune_rows
 from sleeptime.store.context_rows import Head, find_head, lock_head
 from sleeptime.store.database import Database
 from sleeptime.store.entry import Check, Committed, ContextEntry, Keep, LearnedEntry, Pruned, Serving, Shown, Status
+from sleeptime.store.job_store import JobStore
 from sleeptime.store.migrations import migrate
 from sleeptime.store.tables import MAX_TENANT_CHARS
+from sleeptime.store.work_store import WorkStore
 
 DEFAULT_TENANT = "default"
 
@@ -67,6 +69,16 @@ class Store:
     def for_tenant(self, tenant: str) -> Store:
         """The same database, seen by another tenant; closing either closes both."""
         return Store(self._database, tenant)
+
+    @property
+    def jobs(self) -> JobStore:
+        """The tenant's jobs."""
+        return JobStore(self._database, self.tenant)
+
+    @property
+    def work(self) -> WorkStore:
+        """The jobs of every tenant, for the processes that run them."""
+        return WorkStore(self._database)
 
     async def close(self) -> None:
         """Close every connection."""
