@@ -16,9 +16,9 @@ from sleeptime.lab.experiments.amortized import Amortization, Ledger, Share, amo
 from sleeptime.lab.experiments.bill import bill_table
 from sleeptime.lab.experiments.cost_figures import draw_amortization
 from sleeptime.lab.experiments.experiment import Claim, Figure, Findings, Study, Table
-from sleeptime.lab.experiments.methods import QUICK_DRAFTS, WITHOUT, Method, of_merged
+from sleeptime.lab.experiments.methods import WITHOUT, Method, of_merged
 from sleeptime.lab.experiments.price_lists import price_rows
-from sleeptime.lab.experiments.recipes import BUDGETS, MERGED, PRICE_RATIOS, QUERY_COUNTS
+from sleeptime.lab.experiments.recipes import BUDGETS, MERGED_DRAFTS, PRICE_RATIOS, QUERY_COUNTS, QUICK_DRAFTS
 from sleeptime.lab.experiments.rows import rows_of
 from sleeptime.lab.experiments.serving import queries_per_context, sleeps_of
 from sleeptime.lab.experiments.verdicts import at_least, at_most
@@ -27,7 +27,7 @@ from sleeptime.lab.statistics import Bootstrap, Estimate
 
 BUDGET: Final = BUDGETS[0]
 """With sleep: the lowest, which is what sleep is for. Chosen before anything was measured."""
-DRAFTS: Final = (1, 2, 5, MERGED.drafts)
+DRAFTS: Final = (1, 2, 5, MERGED_DRAFTS)
 QUICK: Final = (1, QUICK_DRAFTS)
 PAPER_SAVING: Final = 2.5
 PAPER_T, CLAIM_T = 10.0, 2.0
@@ -51,7 +51,11 @@ class AmortizationExperiment:
     def arms(self, *, is_quick: bool) -> Sequence[Arm]:
         """The curve without sleep, and the lowest budget with several numbers of drafts; the ends at every budget."""
         kinds = _kinds(is_quick)
-        return [*WITHOUT.arms, *(m.arm(BUDGET) for m in kinds), *(arm for m in _ends(kinds) for arm in m.arms)]
+        return [
+            *WITHOUT.arms,
+            *(arm for m in kinds for arm in m.at(BUDGET)),
+            *(a for m in _ends(kinds) for a in m.arms),
+        ]
 
     def analyse(self, study: Study) -> Findings:
         """Count costs in all ledgers.
@@ -94,7 +98,7 @@ EXPERIMENT: Final = AmortizationExperiment()
 
 
 def _kinds(is_quick: bool) -> tuple[Method, ...]:
-    return tuple(of_merged(drafts) for drafts in (QUICK if is_quick else DRAFTS))
+    return tuple(of_merged(drafts, is_quick=is_quick) for drafts in (QUICK if is_quick else DRAFTS))
 
 
 def _ends(kinds: Sequence[Method]) -> tuple[Method, ...]:
@@ -105,9 +109,8 @@ def _ends(kinds: Sequence[Method]) -> tuple[Method, ...]:
 def _amortized(
     study: Study, method: Method, budget: str, bootstrap: Bootstrap, cells: Sequence[Share] | None = None
 ) -> Amortization:
-    assert method.sleep is not None
     without = [rows_of(study, arm) for arm in WITHOUT.arms]
-    with_sleep, sleeps = rows_of(study, method.arm(budget)), sleeps_of(study, method.sleep)
+    with_sleep, sleeps = rows_of(study, *method.at(budget)), sleeps_of(study, method.sleeps)
     return amortized(without, with_sleep, sleeps, study.price, bootstrap, cells)
 
 

@@ -64,10 +64,10 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Amortization:
-    """Everything about one arm with sleep.
+    """Everything about a method with sleep at one budget.
 
     Args:
-        accuracy: of the arm.
+        accuracy: of the method there.
         between: budgets of the curve that this accuracy lies between, as the data are; empty where it is outside.
         costs: per cell.
         break_even: queries per context at which sleep has paid for itself, as a number that is not whole, by ledger and
@@ -106,8 +106,6 @@ def amortized(
         cells: default: all.
     """
     contexts = with_sleep.contexts
-    sleep_settings = with_sleep.arm.sleep
-    assert sleep_settings is not None
     cells = shares() if cells is None else cells
     lines = list(dict.fromkeys((cell.ledger, cell.t) for cell in cells))
     columns = [bootstrap.counts(contexts), bootstrap.counts(sleeps.contexts)]
@@ -120,7 +118,7 @@ def amortized(
         columns += [bootstrap.totals(values, contexts) for values in parts]
 
     def statistic(sums: Floats) -> Floats:
-        book = _Book(sums, price, sleep_settings.drafts)
+        book = _Book(sums, price, sleeps.drafts)
         found = [figure for cell in cells for figure in book.cell(cell)]
         found += [book.break_even(ledger, t) for ledger, t in lines]
         return np.stack(found, axis=1)
@@ -129,7 +127,7 @@ def amortized(
     found = bootstrap.estimates(np.stack(columns, axis=1), statistic, n=len(contexts), clusters=size)
     costs = {cell: Costs(*found[5 * i : 5 * i + 5]) for i, cell in enumerate(cells)}
     break_even = dict(zip(lines, found[5 * len(cells) :], strict=True))
-    accuracy = bootstrap.share(with_sleep.right, contexts)
+    accuracy = with_sleep.accuracy(bootstrap)
     return Amortization(accuracy, _between(without, accuracy.mean), costs, break_even, with_sleep.unscored)
 
 
@@ -200,7 +198,7 @@ class _Book:
 
 def _between(without: Sequence[Rows], accuracy: float) -> tuple[str, ...]:
     """The budgets of a curve around an accuracy, by output tokens."""
-    curve = sorted(((float(r.output.mean()), float(r.right.mean()), r.arm.budget) for r in without), key=lambda p: p[0])
+    curve = sorted(((float(r.output.mean()), float(r.right.mean()), r.budget) for r in without), key=lambda p: p[0])
     best = [curve[0]]
     for point in curve[1:]:
         if point[1] > best[-1][1]:

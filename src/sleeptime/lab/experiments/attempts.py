@@ -39,12 +39,14 @@ class Attempts:
     """k attempts at each problem.
 
     Args:
+        samples: of each problem.
         ks: ``K`` numbers of attempts, rising from 1.
         oracle: ``(n, K)`` chance that one of k is right.
         majority: ``(n, K)`` chance that the most frequent answer of k is right.
         output: ``(n,)`` output tokens of one attempt.
     """
 
+    samples: int
     ks: tuple[int, ...]
     oracle: Floats
     majority: Floats
@@ -53,7 +55,7 @@ class Attempts:
 
 def attempts_of(rows: Rows) -> Attempts:
     """What k of the samples of an arm are worth, for k up to all of them."""
-    samples = rows.arm.samples
+    samples = len(rows.records[0])
     ks = tuple(k for k in KS if k <= samples)
     oracle, majority = [], []
     for problem, records in zip(rows.problems, rows.records, strict=True):
@@ -64,4 +66,4 @@ def attempts_of(rows: Rows) -> Attempts:
         ]
         oracle.append([pass_at_k(samples, right, k) for k in ks])
         majority.append([majority_at_k(answers, truth, k) for k in ks])
-    return Attempts(ks, np.array(oracle), np.array(majority), rows.mean_output)
+    return Attempts(samples, ks, np.array(oracle), np.array(majority), rows.output)

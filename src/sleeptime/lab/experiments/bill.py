@@ -31,11 +31,12 @@ def bill_table(study: Study, methods: Sequence[Method], budget: str, n_queries: 
 
 
 def _lines(study: Study, method: Method, budget: str, n_queries: int) -> list[tuple[str, ...]]:
-    assert method.sleep is not None
-    sleeps, drafts = sleeps_of(study, method.sleep), method.sleep.drafts
-    alone, served = (calls_of(rows_of(study, m.arm(budget))) for m in (WITHOUT, method))
-    prices = {c: (*sleep_prices(study.price, c, drafts), *call_prices(study.price, c, n_queries)) for c in Caching}
-    scored = float(rows_of(study, WITHOUT.arm(budget)).input.mean())
+    sleeps = sleeps_of(study, method.sleeps)
+    alone, served = (calls_of(rows_of(study, *m.at(budget))) for m in (WITHOUT, method))
+    prices = {
+        c: (*sleep_prices(study.price, c, sleeps.drafts), *call_prices(study.price, c, n_queries)) for c in Caching
+    }
+    scored = float((alone.prefix + alone.tail).mean())
     prefix = float(alone.prefix.mean())
     lines = [
         ("sleep: c and instructions, read by the first draft", float(sleeps.read.mean()), 0),

@@ -16,7 +16,7 @@ from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments.experiment import Claim, Figure, Findings, Study, Table
 from sleeptime.lab.experiments.methods import WITHOUT, merged
 from sleeptime.lab.experiments.recipes import BUDGETS
-from sleeptime.lab.experiments.repeated import Repeated, single
+from sleeptime.lab.experiments.rows import Rows, rows_of
 from sleeptime.lab.experiments.verdicts import is_ahead
 from sleeptime.lab.experiments.wording import figures, percent, points
 from sleeptime.lab.figures import Axis, PointChart, Series, Style, figure_svg
@@ -38,9 +38,9 @@ class AtBudget:
     """
 
     budget: str
-    guess: Repeated
-    alone: Repeated
-    slept: Repeated
+    guess: Rows
+    alone: Rows
+    slept: Rows
     hits: Floats
 
     @property
@@ -58,7 +58,7 @@ class ContextOnly:
 
     def arms(self, *, is_quick: bool) -> Sequence[Arm]:
         """At every budget: guess, ask without sleep, ask with sleep."""
-        return [arm for budget in BUDGETS for arm in _arms(budget, is_quick=is_quick)]
+        return [arm for budget in BUDGETS for arms in _arms(budget, is_quick=is_quick) for arm in arms]
 
     def analyse(self, study: Study) -> Findings:
         """Compare guessing with asking.
@@ -84,26 +84,26 @@ class ContextOnly:
 EXPERIMENT: Final = ContextOnly()
 
 
-def _arms(budget: str, *, is_quick: bool) -> tuple[Arm, Arm, Arm]:
-    return Arm(budget, is_guess=True), WITHOUT.arm(budget), merged(is_quick=is_quick).arm(budget)
+def _arms(budget: str, *, is_quick: bool) -> tuple[tuple[Arm, ...], ...]:
+    return (Arm(budget, is_guess=True),), WITHOUT.at(budget), merged(is_quick=is_quick).at(budget)
 
 
 def _at(study: Study, budget: str) -> AtBudget:
-    guess, alone, slept = (single(study, arm) for arm in _arms(budget, is_quick=study.is_quick))
+    guess, alone, slept = (rows_of(study, *arms) for arms in _arms(budget, is_quick=study.is_quick))
     asked = [normal_question(problem.query) for problem in study.problems]
     hits = [said == question for said, question in zip(_guesses(guess), asked, strict=True)]
     return AtBudget(budget, guess, alone, slept, np.array(hits, dtype=np.float64))
 
 
-def _guesses(guess: Repeated) -> list[str]:
+def _guesses(guess: Rows) -> list[str]:
     """The guessed questions: the first line of each record."""
-    return [normal_question(row[0].reply.partition("\n")[0]) for row in guess.rows[0].records]
+    return [normal_question(row[0].reply.partition("\n")[0]) for row in guess.records]
 
 
 def _is_reached(at: AtBudget) -> list[bool]:
     """Per query, whether the guess about its context is any of the queries about it."""
     asked: dict[str, set[str]] = {}
-    for problem in at.guess.rows[0].problems:
+    for problem in at.guess.problems:
         asked.setdefault(problem.context_id, set()).add(normal_question(problem.query))
     return [said in asked[context] for said, context in zip(_guesses(at.guess), at.guess.contexts, strict=True)]
 
@@ -181,10 +181,7 @@ def _summary(found: Sequence[AtBudget], reach: Estimate, bootstrap: Bootstrap) -
 
 def _data(at: AtBudget, bootstrap: Bootstrap) -> dict[str, Any]:
     arms = {"guessed": at.guess, "without": at.alone, "with": at.slept}
-    return {
-        "accuracy": {name: figures(arm.accuracy(bootstrap)) for name, arm in arms.items()},
-        "output_tokens": {name: float(arm.output.mean()) for name, arm in arms.items()},
-        "unscored": {name: arm.unscored for name, arm in arms.items()},
+    return {name: arm.data(bootstrap) for name, arm in arms.items()} | {
         "guessed_less_without": figures(at.guess.minus(at.alone, bootstrap)),
         "guess_is_the_query": figures(bootstrap.share(at.hits, at.guess.contexts)),
         "right_though_it_is_not": figures(bootstrap.share(at.luck, at.guess.contexts)),

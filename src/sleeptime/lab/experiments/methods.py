@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from sleeptime.lab.arm import Arm
-from sleeptime.lab.experiments.recipes import BUDGETS, MERGED, ONE, of_drafts
+from sleeptime.lab.experiments.recipes import BUDGETS, MERGED_DRAFTS, QUICK_DRAFTS, seeded
 from sleeptime.sleep.settings import SleepSettings
-
-QUICK_DRAFTS: Final = 5
-"""Merged drafts of a quick run."""
+from sleeptime.wake.route import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,31 +17,42 @@ class Method:
 
     Args:
         name: as tables and figures have it.
-        sleep: how c' is made; None serves from the context alone.
+        sleeps: how c' is made, once per seed; none serves from the context alone.
     """
 
     name: str
-    sleep: SleepSettings | None = None
+    sleeps: tuple[SleepSettings, ...] = ()
+
+    def at(self, budget: str, route: Route = Route.AUTO) -> tuple[Arm, ...]:
+        """Its greedy arms at a budget, which differ in the seed of the drafts alone."""
+        return tuple(Arm(budget, sleep, route) for sleep in self.sleeps or (None,))
 
     def arm(self, budget: str) -> Arm:
-        """Its greedy arm at a budget."""
-        return Arm(budget, self.sleep)
+        """Its arm at a budget by the first seed."""
+        return self.at(budget)[0]
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        """Its greedy arms at every budget."""
-        return tuple(self.arm(budget) for budget in BUDGETS)
+        """Its arms at every budget."""
+        return tuple(arm for budget in BUDGETS for arm in self.at(budget))
 
 
 WITHOUT: Final = Method("without sleep")
-ONE_DRAFT: Final = Method("one draft", ONE)
+
+
+def of_merged(drafts: int, *, is_quick: bool) -> Method:
+    """So many drafts, merged by vote; one draft has nothing to be merged with."""
+    return Method("one draft" if drafts == 1 else f"{drafts} merged drafts", seeded(drafts, is_quick=is_quick))
+
+
+ONE_DRAFT: Final = of_merged(1, is_quick=False)
 
 
 def merged(*, is_quick: bool) -> Method:
     """Drafts merged by vote: ten of them, or fewer in a quick run."""
-    return of_merged(QUICK_DRAFTS if is_quick else MERGED.drafts)
+    return of_merged(QUICK_DRAFTS if is_quick else MERGED_DRAFTS, is_quick=is_quick)
 
 
-def of_merged(drafts: int) -> Method:
-    """So many drafts, merged by vote; one draft has nothing to be merged with."""
-    return ONE_DRAFT if drafts == 1 else Method(f"{drafts} merged drafts", of_drafts(drafts))
+def slept(*, is_quick: bool) -> tuple[Method, Method]:
+    """The methods with sleep that most experiments compare."""
+    return ONE_DRAFT, merged(is_quick=is_quick)

@@ -49,7 +49,7 @@ def _claims(
     many = merged(is_quick=study.is_quick).name
 
     def accuracy(method: str, budget: str) -> Estimate:
-        return _accuracy(rows[method][BUDGETS.index(budget)], bootstrap)
+        return rows[method][BUDGETS.index(budget)].accuracy(bootstrap)
 
     best, cheap = accuracy(WITHOUT.name, "v4"), accuracy(WITHOUT.name, "v0")
     one, ten = accuracy(ONE_DRAFT.name, "v0"), accuracy(many, "v0")
@@ -63,7 +63,7 @@ def _claims(
     last = BUDGETS.index("v4")
     for name in (ONE_DRAFT.name, many):
         with_sleep, without = rows[name][last], rows[WITHOUT.name][last]
-        gain = bootstrap.paired_difference(with_sleep.right, without.right, without.contexts)
+        gain = with_sleep.minus(without, bootstrap)
         differences[name] = figures(gain)
         claims.append(
             not_below(
@@ -84,7 +84,7 @@ def _depths(rows: Mapping[str, Sequence[Rows]], bootstrap: Bootstrap) -> tuple[T
     for depth in depths:
         keep = [p.tags.get("depth") == depth for p in problems]
         at = {
-            f"{budget} {name}": _accuracy(where(rows[name][BUDGETS.index(budget)], keep), bootstrap)
+            f"{budget} {name}": where(rows[name][BUDGETS.index(budget)], keep).accuracy(bootstrap)
             for budget, name in columns
         }
         unscored = sum(where(rows[name][BUDGETS.index(budget)], keep).unscored for budget, name in columns)
@@ -92,7 +92,3 @@ def _depths(rows: Mapping[str, Sequence[Rows]], bootstrap: Bootstrap) -> tuple[T
         data[str(depth)] = {name: figures(found) for name, found in at.items()}
     header = ("steps", *(f"`{budget}` {name}" for budget, name in columns), "n", "unscored")
     return Table("Accuracy by the number of steps from the facts to the answer", header, tuple(shown)), data
-
-
-def _accuracy(rows: Rows, bootstrap: Bootstrap) -> Estimate:
-    return bootstrap.share(rows.right, rows.contexts)

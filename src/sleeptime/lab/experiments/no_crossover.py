@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from operator import attrgetter
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments.experiment import Claim, Figure, Findings, Study, Table
 from sleeptime.lab.experiments.methods import WITHOUT, merged
 from sleeptime.lab.experiments.recipes import BUDGETS
-from sleeptime.lab.experiments.repeated import Repeated, single
+from sleeptime.lab.experiments.rows import Rows, rows_of
 from sleeptime.lab.experiments.verdicts import at_most, is_ahead
 from sleeptime.lab.experiments.wording import figures, listed, percent, points, tokens
 from sleeptime.lab.figures import Axis, PointChart, Reference, Series, Style, figure_svg
@@ -43,9 +44,9 @@ class AtBudget:
     """
 
     budget: str
-    alone: Repeated
-    notes: Repeated
-    auto: Repeated
+    alone: Rows
+    notes: Rows
+    auto: Rows
     lost: Estimate
 
 
@@ -58,7 +59,7 @@ class NoCrossover:
 
     def arms(self, *, is_quick: bool) -> Sequence[Arm]:
         """Without sleep, with notes, and auto, at every budget."""
-        return [arm for budget in BUDGETS for arm in _arms(budget, is_quick=is_quick)]
+        return [arm for budget in BUDGETS for arms in _arms(budget, is_quick=is_quick) for arm in arms]
 
     def analyse(self, study: Study) -> Findings:
         """Compare the arms.
@@ -66,12 +67,8 @@ class NoCrossover:
         Raises:
             InputError: records are missing.
         """
-        arms = [[single(study, arm) for arm in _arms(budget, is_quick=study.is_quick)] for budget in BUDGETS]
-        bootstrap = Bootstrap(arms[0][0].contexts, seed=study.seed)
-        found = [
-            AtBudget(budget, alone, notes, auto, _lost(alone, notes, auto, bootstrap))
-            for budget, (alone, notes, auto) in zip(BUDGETS, arms, strict=True)
-        ]
+        bootstrap = Bootstrap((problem.context_id for problem in study.problems), seed=study.seed)
+        found = [_at(study, budget, bootstrap) for budget in BUDGETS]
         return Findings(
             summary=_summary(found, bootstrap, study),
             tables=(_table(found, bootstrap, study),),
@@ -84,12 +81,17 @@ class NoCrossover:
 EXPERIMENT: Final = NoCrossover()
 
 
-def _arms(budget: str, *, is_quick: bool) -> tuple[Arm, Arm, Arm]:
-    sleep = merged(is_quick=is_quick).sleep
-    return WITHOUT.arm(budget), Arm(budget, sleep, Route.NOTES), Arm(budget, sleep)
+def _arms(budget: str, *, is_quick: bool) -> tuple[tuple[Arm, ...], ...]:
+    slept = merged(is_quick=is_quick)
+    return WITHOUT.at(budget), slept.at(budget, Route.NOTES), slept.at(budget)
 
 
-def _lost(alone: Repeated, notes: Repeated, auto: Repeated, bootstrap: Bootstrap) -> Estimate:
+def _at(study: Study, budget: str, bootstrap: Bootstrap) -> AtBudget:
+    alone, notes, auto = (rows_of(study, *arms) for arms in _arms(budget, is_quick=study.is_quick))
+    return AtBudget(budget, alone, notes, auto, _lost(alone, notes, auto, bootstrap))
+
+
+def _lost(alone: Rows, notes: Rows, auto: Rows, bootstrap: Bootstrap) -> Estimate:
     contexts = alone.contexts
     columns = [bootstrap.totals(arm.right, contexts) for arm in (alone, notes, auto)]
 
@@ -163,7 +165,7 @@ def _figures(found: Sequence[AtBudget], bootstrap: Bootstrap) -> tuple[Figure, .
 
 def _claims(study: Study, found: Sequence[AtBudget], bootstrap: Bootstrap) -> tuple[Claim, ...]:
     worst, last = _worst(found), found[-1]
-    paper = _reversed(last.notes.minus(last.alone, bootstrap))
+    paper = last.alone.minus(last.notes, bootstrap)
     return (
         at_most(
             study,
@@ -181,17 +183,11 @@ def _claims(study: Study, found: Sequence[AtBudget], bootstrap: Bootstrap) -> tu
     )
 
 
-def _reversed(found: Estimate) -> Estimate:
-    """The difference the other way round."""
-    low, high = (None if found.high is None else -found.high), (None if found.low is None else -found.low)
-    return Estimate(-found.mean, low, high, found.n, found.clusters)
-
-
 def _summary(found: Sequence[AtBudget], bootstrap: Bootstrap, study: Study) -> str:
     worst = _worst(found)
     over = [f"`{at.budget}`" for at in found if at.lost.mean > MOST_LOST]
     sure = [f"`{at.budget}`" for at in found if at.lost.high is not None and at.lost.high <= MOST_LOST]
-    hurt = [f"`{at.budget}`" for at in found if _is_below(at.notes.minus(at.alone, bootstrap))]
+    hurt = [f"`{at.budget}`" for at in found if at.notes.minus(at.alone, bootstrap).is_below()]
     said = [
         f"Auto loses more than {100 * MOST_LOST:g} points to the better arm at {listed(over)}."
         if over
@@ -205,13 +201,9 @@ def _summary(found: Sequence[AtBudget], bootstrap: Bootstrap, study: Study) -> s
         else "Notes served whenever there are any cost accuracy at no budget, as far as the intervals tell.",
     ]
     for arm_name, arm_of in (("with notes", attrgetter("notes")), ("without sleep", attrgetter("alone"))):
-        if same := [f"`{at.budget}`" for at in found if _served(arm_of(at)) == _served(at.auto)]:
+        if same := [f"`{at.budget}`" for at in found if _is_served_alike(arm_of(at), at.auto)]:
             said.append(f"At {listed(same)} auto served every query as the arm {arm_name} did.")
     return " ".join(said)
-
-
-def _is_below(difference: Estimate) -> bool:
-    return difference.high is not None and difference.high < 0
 
 
 def _worst(found: Sequence[AtBudget]) -> AtBudget:
@@ -219,18 +211,16 @@ def _worst(found: Sequence[AtBudget]) -> AtBudget:
     return max(found, key=lambda at: (at.lost.mean, at.lost.mean if at.lost.high is None else at.lost.high))
 
 
-def _served(arm: Repeated) -> list[tuple[str, int]]:
-    """How each query was served: route, and number of notes."""
-    return [(record.route, record.notes) for rows in arm.rows for row in rows.records for record in row]
+def _is_served_alike(arm: Rows, auto: Rows) -> bool:
+    """Whether auto took the route, and as many notes, for every query and seed; one answer stands for all seeds."""
+    pairs = zip(arm.records, auto.records, strict=True)
+    both = ((mine, its) for row, chosen in pairs for mine, its in zip(cycle(row), chosen, strict=False))
+    return all((mine.route, mine.notes) == (its.route, its.notes) for mine, its in both)
 
 
 def _data(at: AtBudget, bootstrap: Bootstrap) -> dict[str, Any]:
     arms = {"without": at.alone, "notes": at.notes, "auto": at.auto}
-    return {
-        "accuracy": {name: figures(arm.accuracy(bootstrap)) for name, arm in arms.items()},
-        "output_tokens": {name: float(arm.output.mean()) for name, arm in arms.items()},
-        "unscored": {name: arm.unscored for name, arm in arms.items()},
-        "routes": {name: arm.routes for name, arm in arms.items()},
+    return {name: arm.data(bootstrap) for name, arm in arms.items()} | {
         "auto_loses": figures(at.lost),
         "auto_less_without": figures(at.auto.minus(at.alone, bootstrap)),
         "auto_less_notes": figures(at.auto.minus(at.notes, bootstrap)),

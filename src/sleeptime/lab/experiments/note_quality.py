@@ -13,14 +13,14 @@ from fractions import Fraction
 from typing import Final
 
 from sleeptime.core.context import Context, Part
-from sleeptime.core.errors import InputError
 from sleeptime.core.note import LearnedContext, Note, NoteKind, Verdict
+from sleeptime.lab.experiments.drafts import drafts_of
 from sleeptime.lab.experiments.experiment import Study
 from sleeptime.lab.player import PART
 from sleeptime.lab.problem import Problem
-from sleeptime.lab.sleeper import draft_keys
 from sleeptime.lab.statistics import Bootstrap, Estimate
 from sleeptime.sleep.arithmetic import numbers_in, read_expression, read_number
+from sleeptime.sleep.outcome import Draft
 from sleeptime.sleep.settings import SleepSettings
 from sleeptime.sleep.sleep import combine_drafts
 
@@ -32,10 +32,10 @@ _UNKNOWN: Final = re.compile(r"\bn\b")
 
 @dataclass(frozen=True, slots=True)
 class NoteQuality:
-    """Notes of all contexts by one recipe.
+    """Notes of all contexts by one recipe, or by some that differ in a seed alone: then over all of their c'.
 
     Args:
-        sizes: notes of each context's c'; 0 where sleep wrote none.
+        sizes: notes of each context's c', by seed; 0 where sleep wrote none.
         notes: mean notes of a c'.
         verified: share of the notes that are verified; None without notes.
         right: share of the notes on an asked quantity that are right; None where no query names its quantity.
@@ -44,7 +44,7 @@ class NoteQuality:
         drafted_tokens: mean output tokens of one sleep.
     """
 
-    sizes: Mapping[str, int]
+    sizes: tuple[Mapping[str, int], ...]
     notes: Estimate
     verified: Estimate | None
     right: Estimate | None
@@ -53,34 +53,34 @@ class NoteQuality:
     drafted_tokens: Estimate
 
 
-def quality_of(study: Study, settings: SleepSettings, bootstrap: Bootstrap) -> NoteQuality:
-    """The quality of the notes by a recipe.
+def quality_of(study: Study, sleeps: Sequence[SleepSettings], bootstrap: Bootstrap) -> NoteQuality:
+    """The quality of the notes by recipes that differ in a seed alone.
 
     Raises:
         InputError: drafts are missing; the message says of how many contexts.
     """
-    by_context: dict[str, list[Problem]] = {}
-    for problem in study.problems:
-        by_context.setdefault(problem.context_id, []).append(problem)
-    names = list(by_context)
-    _check(study, settings, names)
-    learned = {name: _learned(study, settings, by_context[name][0]) for name in names}
-    size = [float(len(notes)) for notes in learned.values()]
-    verified = [float(sum(note.verdict is Verdict.VERIFIED for note in notes)) for notes in learned.values()]
-    drafted = [
-        float(sum(study.book.drafts[key].usage.output_tokens for key in draft_keys(name, settings))) for name in names
+    texts = {problem.context_id: problem.context for problem in study.problems}
+    drafted = [drafts_of(study, settings) for settings in sleeps]
+    learned = [
+        {name: _learned(drafts, name, texts[name], settings) for name, drafts in of_seed.items()}
+        for settings, of_seed in zip(sleeps, drafted, strict=True)
     ]
-    judged = [problem for problem in study.problems if QUANTITY in problem.tags]
-    verdicts = [_verdicts(problem, learned[problem.context_id]) for problem in judged]
-    contexts = [problem.context_id for problem in judged]
+    names = [name for of_seed in learned for name in of_seed]
+    every = [notes for of_seed in learned for notes in of_seed.values()]
+    size = [float(len(notes)) for notes in every]
+    verified = [float(sum(note.verdict is Verdict.VERIFIED for note in notes)) for notes in every]
+    spent = [float(sum(draft.usage.output_tokens for draft in of)) for of_seed in drafted for of in of_seed.values()]
+    judged = [(problem, of_seed) for of_seed in learned for problem in study.problems if QUANTITY in problem.tags]
+    verdicts = [_verdicts(problem, of_seed[problem.context_id]) for problem, of_seed in judged]
+    contexts = [problem.context_id for problem, _ in judged]
     return NoteQuality(
-        {name: len(notes) for name, notes in learned.items()},
+        tuple({name: len(notes) for name, notes in of_seed.items()} for of_seed in learned),
         bootstrap.mean(size, names),
         bootstrap.ratio(verified, size, names) if sum(size) else None,
         bootstrap.ratio([sum(v) for v in verdicts], [len(v) for v in verdicts], contexts) if judged else None,
         bootstrap.share([any(v) for v in verdicts], contexts) if judged else None,
         bootstrap.share([any(v) and not all(v) for v in verdicts], contexts) if judged else None,
-        bootstrap.mean(drafted, names),
+        bootstrap.mean(spent, names),
     )
 
 
@@ -107,18 +107,8 @@ def _verdicts(problem: Problem, notes: Sequence[Note]) -> list[bool]:
     return [is_right(note, problem) for note in notes if note.subject.casefold() == asked]
 
 
-def _learned(study: Study, settings: SleepSettings, problem: Problem) -> tuple[Note, ...]:
+def _learned(drafts: tuple[Draft, ...], name: str, text: str, settings: SleepSettings) -> tuple[Note, ...]:
     """The notes of a context by a recipe; none where sleep wrote none."""
-    drafts = [study.book.drafts[key] for key in draft_keys(problem.context_id, settings)]
-    context = Context(problem.context_id, (Part(PART, problem.context),) if problem.context else ())
+    context = Context(name, (Part(PART, text),) if text else ())
     learned: LearnedContext | None = combine_drafts(drafts, context, settings, model_name="").learned
     return learned.notes if learned is not None else ()
-
-
-def _check(study: Study, settings: SleepSettings, contexts: Sequence[str]) -> None:
-    lacking = sum(any(key not in study.book.drafts for key in draft_keys(name, settings)) for name in contexts)
-    if lacking:
-        raise InputError(
-            f"{lacking} of {len(contexts)} contexts lack some of their {settings.drafts} drafts; `sleeptime lab run` "
-            "makes them"
-        )

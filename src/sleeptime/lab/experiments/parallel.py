@@ -1,6 +1,10 @@
 """Parallel: k answers of the lowest budget against sleep, at equal test-time tokens (arXiv:2504.13171, section 5.1).
 
 pass@k takes an oracle that knows which answer is right, which nobody has; majority@k is what a user could do.
+
+Each query is sampled n times, every sample with a seed of its own. Both figures are exact means over all choices of k
+of the n samples, so no further seed is drawn: up to k = n / 3 at least three of the choices have no sample in common.
+At k = n there is a single one; its luck is in the interval, since every query has samples of its own.
 """
 
 from __future__ import annotations
@@ -13,9 +17,9 @@ import numpy as np
 
 from sleeptime.core.budget import parse_budget
 from sleeptime.lab.arm import Arm
-from sleeptime.lab.experiments.attempts import LOWEST, Attempts, attempts_of, lowest_sampled
+from sleeptime.lab.experiments.attempts import LOWEST, TEMPERATURE, Attempts, attempts_of, lowest_sampled
 from sleeptime.lab.experiments.experiment import Claim, Figure, Findings, Study, Table
-from sleeptime.lab.experiments.methods import ONE_DRAFT, WITHOUT, Method, merged
+from sleeptime.lab.experiments.methods import WITHOUT, Method, slept
 from sleeptime.lab.experiments.recipes import BUDGETS
 from sleeptime.lab.experiments.rows import Rows, rows_of
 from sleeptime.lab.experiments.test_time_figures import draw_parallel
@@ -38,6 +42,7 @@ class EqualTokens:
         point: its accuracy and output tokens at the budget.
         attempts: how many attempts those tokens buy, a fraction where they fall between two; at least 1, since less
             than one attempt is no answer.
+        unscored: replies with sleep that could not be read.
         oracle: pass@k there; None where the tokens buy more attempts than there are.
         majority: majority@k there.
         over_oracle: accuracy with sleep less pass@k, paired.
@@ -47,6 +52,7 @@ class EqualTokens:
     method: Method
     point: CurvePoint
     attempts: float
+    unscored: int
     oracle: Estimate | None
     majority: Estimate | None
     over_oracle: Estimate | None
@@ -64,8 +70,8 @@ class Parallel:
 
     def arms(self, *, is_quick: bool) -> Sequence[Arm]:
         """Samples of the lowest budget without sleep, and every budget with it."""
-        slept = [arm for method in _slept(is_quick) for arm in method.arms]
-        return [WITHOUT.arm(LOWEST), lowest_sampled(is_quick=is_quick), *slept]
+        with_sleep = [arm for method in slept(is_quick=is_quick) for arm in method.arms]
+        return [*WITHOUT.at(LOWEST), lowest_sampled(is_quick=is_quick), *with_sleep]
 
     def analyse(self, study: Study) -> Findings:
         """Compare at equal tokens.
@@ -74,20 +80,19 @@ class Parallel:
             InputError: records are missing.
         """
         sampled = rows_of(study, lowest_sampled(is_quick=study.is_quick))
-        attempts, greedy = attempts_of(sampled), rows_of(study, WITHOUT.arm(LOWEST))
+        attempts, greedy = attempts_of(sampled), rows_of(study, *WITHOUT.at(LOWEST))
         bootstrap = Bootstrap(sampled.contexts, seed=study.seed)
-        slept = {m.name: [rows_of(study, arm) for arm in m.arms] for m in _slept(study.is_quick)}
+        methods = slept(is_quick=study.is_quick)
         equal = [
-            _equal_tokens(method, rows, attempts, bootstrap)
-            for method in _slept(study.is_quick)
-            for rows in slept[method.name]
+            _equal_tokens(method, rows_of(study, *method.at(budget)), attempts, bootstrap)
+            for method in methods
+            for budget in BUDGETS
         ]
         curve = _attempt_curve(attempts, sampled.contexts, bootstrap)
         alone = curve_points([greedy.measured(greedy.output)], bootstrap)[0]
-        unscored = [rows.unscored for method_rows in slept.values() for rows in method_rows]
         return Findings(
             summary=_summary(equal, curve, attempts),
-            tables=(_attempts_table(curve, attempts, sampled), _equal_table(equal, unscored)),
+            tables=(_attempts_table(curve, attempts, sampled), _equal_table(equal)),
             figures=(
                 Figure(
                     "parallel",
@@ -97,16 +102,16 @@ class Parallel:
                     draw_parallel(
                         [(p.spent.mean, p.oracle) for p in curve],
                         [(p.spent.mean, p.majority) for p in curve],
-                        {m.name: [e.point for e in equal if e.method == m] for m in _slept(study.is_quick)},
+                        {m.name: [e.point for e in equal if e.method == m] for m in methods},
                     ),
                 ),
             ),
-            claims=tuple(_claim(study, method, equal) for method in _slept(study.is_quick)),
+            claims=tuple(_claim(study, method, equal) for method in methods),
             data={
                 "attempts": [_attempt_data(k, found) for k, found in zip(attempts.ks, curve, strict=True)],
                 "greedy": {"accuracy": figures(alone.accuracy), "output_tokens": figures(alone.spent)},
                 "at_equal_tokens": [_equal_data(e) for e in equal],
-                "samples": sampled.arm.samples,
+                "samples": attempts.samples,
                 "unscored_samples": sampled.unscored,
             },
         )
@@ -122,10 +127,6 @@ class AttemptPoint:
     spent: Estimate
     oracle: Estimate
     majority: Estimate
-
-
-def _slept(is_quick: bool) -> tuple[Method, ...]:
-    return ONE_DRAFT, merged(is_quick=is_quick)
 
 
 def _attempt_curve(attempts: Attempts, contexts: Sequence[str], bootstrap: Bootstrap) -> tuple[AttemptPoint, ...]:
@@ -161,7 +162,8 @@ def _equal_tokens(method: Method, rows: Rows, attempts: Attempts, bootstrap: Boo
 
     found = bootstrap.estimates(columns, compared, n=len(contexts), clusters=len(set(contexts)))
     bought = max(1.0, float(rows.output.mean() / attempts.output.mean()))
-    return EqualTokens(method, curve_points([rows.measured(rows.output)], bootstrap)[0], bought, *found)
+    point = curve_points([rows.measured(rows.output)], bootstrap)[0]
+    return EqualTokens(method, point, bought, rows.unscored, *found)
 
 
 def _between(at: Floats, ks: Sequence[int], accuracy: Floats) -> Floats:
@@ -179,20 +181,20 @@ def _between(at: Floats, ks: Sequence[int], accuracy: Floats) -> Floats:
 
 def _attempts_table(curve: Sequence[AttemptPoint], attempts: Attempts, sampled: Rows) -> Table:
     rows = [
-        (str(k), tokens(p.spent), percent(p.oracle), percent(p.majority), str(p.oracle.n))
+        (str(k), tokens(p.spent), percent(p.oracle), percent(p.majority), str(attempts.samples // k), str(p.oracle.n))
         for k, p in zip(attempts.ks, curve, strict=True)
     ]
     note = (
-        f"{sampled.arm.samples} samples per query at temperature {sampled.arm.temperature:g}, each with a seed of its "
-        f"own; {sampled.unscored} of {len(sampled.problems) * sampled.arm.samples:,} replies are unscored: they take "
-        "one of the k places and cast no vote. Both columns are exact means over all choices of k of the samples "
-        "(pass@k: arXiv:2107.03374, section 2.1)."
+        f"{attempts.samples} samples per query at temperature {TEMPERATURE:g}, each with a seed of its own; "
+        f"{sampled.unscored} of {sampled.answers:,} replies are unscored: they take one of the k places and cast no "
+        "vote. Accuracies are exact means over all choices of k of the samples (pass@k: arXiv:2107.03374, section "
+        "2.1); independent choices are those of them that have no sample in common."
     )
-    header = ("k", "output tokens", "pass@k (oracle)", "majority@k", "n")
+    header = ("k", "output tokens", "pass@k (oracle)", "majority@k", "independent choices", "n")
     return Table(f"k answers at {LOWEST} without sleep", header, tuple(rows), note)
 
 
-def _equal_table(equal: Sequence[EqualTokens], unscored: Sequence[int]) -> Table:
+def _equal_table(equal: Sequence[EqualTokens]) -> Table:
     rows = [
         (
             f"`{e.point.label}`",
@@ -205,9 +207,9 @@ def _equal_table(equal: Sequence[EqualTokens], unscored: Sequence[int]) -> Table
             percent(e.majority),
             points(e.over_majority),
             str(e.point.accuracy.n),
-            str(lost),
+            str(e.unscored),
         )
-        for e, lost in zip(equal, unscored, strict=True)
+        for e in equal
     ]
     header = (
         *("budget", "method", "output tokens", "accuracy", "k they buy", "pass@k", "sleep over pass@k"),

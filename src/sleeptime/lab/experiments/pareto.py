@@ -15,7 +15,7 @@ from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments import nano_targets
 from sleeptime.lab.experiments.equal_accuracy import common_accuracies, ratio_along
 from sleeptime.lab.experiments.experiment import Claim, Figure, Findings, Study, Table
-from sleeptime.lab.experiments.methods import ONE_DRAFT, WITHOUT, Method, merged
+from sleeptime.lab.experiments.methods import WITHOUT, Method, slept
 from sleeptime.lab.experiments.pareto_figures import draw_curves, draw_ratios
 from sleeptime.lab.experiments.price_lists import price_rows
 from sleeptime.lab.experiments.recipes import BUDGETS
@@ -125,11 +125,11 @@ EXPERIMENT: Final = Pareto()
 
 def methods(*, is_quick: bool) -> tuple[Method, ...]:
     """The baseline first."""
-    return WITHOUT, ONE_DRAFT, merged(is_quick=is_quick)
+    return WITHOUT, *slept(is_quick=is_quick)
 
 
 def _curve(study: Study, method: Method) -> Curve:
-    rows = tuple(rows_of(study, arm) for arm in method.arms)
+    rows = tuple(rows_of(study, *method.at(budget)) for budget in BUDGETS)
     calls = [calls_of(r) for r in rows]
     n_queries = queries_per_context(study)
     return Curve(
@@ -146,17 +146,13 @@ def _curve(study: Study, method: Method) -> Curve:
 
 
 def _compare(without: Curve, curve: Curve, bootstrap: Bootstrap) -> Comparison:
-    contexts = without.rows[0].contexts
     accuracies = common_accuracies(without.generated, curve.generated)
     along = ratio_along(without.generated, curve.generated, accuracies, bootstrap) if accuracies else ()
     return Comparison(
         curve,
         ratio_at_equal_accuracy(without.generated, curve.generated, bootstrap),
         {c: ratio_at_equal_accuracy(without.billed[c], curve.billed[c], bootstrap) for c in Caching},
-        tuple(
-            bootstrap.paired_difference(with_sleep.right, alone.right, contexts)
-            for with_sleep, alone in zip(curve.rows, without.rows, strict=True)
-        ),
+        tuple(with_sleep.minus(alone, bootstrap) for with_sleep, alone in zip(curve.rows, without.rows, strict=True)),
         dict(zip(accuracies, along, strict=True)),
     )
 
@@ -320,7 +316,7 @@ def _summary(study: Study, compared: Sequence[Comparison], shown: dict[str, tupl
             f"The same accuracy as `{low.label}` with {c.curve.method.name} takes {times(low.ratio)} the output tokens "
             f"without sleep, and {times(cost)} the bill when the prompt is counted and its prefix cached."
         )
-        behind = [b for b, gain in zip(BUDGETS, c.gains, strict=True) if gain.high is not None and gain.high < 0]
+        behind = [b for b, gain in zip(BUDGETS, c.gains, strict=True) if gain.is_below()]
         if behind:
             said.append(f"At {', '.join(behind)} sleep with {c.curve.method.name} is behind: its notes cost accuracy.")
     return " ".join(said)

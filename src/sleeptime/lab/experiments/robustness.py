@@ -1,29 +1,28 @@
 """Robustness: how accuracy falls when c' is wrong, cluttered, empty or that of another context.
 
-The harm is done after verification: these are the errors that it let through.
+The harm is done after verification: these are the errors that it let through. Each seed has drafts and draws of harm of
+its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sleeptime.core.budget import parse_budget
 from sleeptime.lab.arm import Arm, Damage, Harm
 from sleeptime.lab.experiments.experiment import Claim, Figure, Findings, Study, Table
 from sleeptime.lab.experiments.methods import WITHOUT, merged
-from sleeptime.lab.experiments.repeated import Repeated, repeated, single
+from sleeptime.lab.experiments.rows import Rows, rows_of
 from sleeptime.lab.experiments.wording import figures, listed, percent, points
 from sleeptime.lab.figures import Axis, PointChart, Series, Style, figure_svg
-from sleeptime.lab.statistics import Bootstrap, Estimate
+from sleeptime.lab.statistics import Bootstrap
 from sleeptime.wake.route import Route, wants_notes
 
 BUDGETS: Final = ("v0", "v1", "v3")
 ERRORS: Final = (0.05, 0.1, 0.2)
 DISTRACTORS: Final = (0.5, 1.0)
-SEEDS: Final = (0, 1, 2)
-"""Of planted errors at the lowest budget, where they do most harm. Elsewhere one: each context has draws of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +35,10 @@ class Kind:
     share: float = 1.0
 
     def arms(self, budget: str, *, is_quick: bool) -> tuple[Arm, ...]:
-        """Its arms at a budget, one per seed."""
-        seeds = SEEDS if self.harm is Harm.ERRORS and budget == BUDGETS[0] and not is_quick else SEEDS[:1]
-        sleep = merged(is_quick=is_quick).sleep
+        """Its arms at a budget, one per seed; an empty c' is the same by every seed."""
+        sleeps = merged(is_quick=is_quick).sleeps[: 1 if self.harm is Harm.EMPTY else None]
         return tuple(
-            Arm(budget, sleep, route=_route(budget), damage=Damage(self.harm, self.share, seed)) for seed in seeds
+            Arm(budget, sleep, _route(budget), damage=Damage(self.harm, self.share, sleep.seed)) for sleep in sleeps
         )
 
 
@@ -70,9 +68,9 @@ class AtBudget:
     """
 
     budget: str
-    alone: Repeated
-    sound: Repeated
-    harmed: dict[Kind, Repeated]
+    alone: Rows
+    sound: Rows
+    harmed: dict[Kind, Rows]
 
 
 class Robustness:
@@ -89,8 +87,8 @@ class Robustness:
             arm
             for budget in BUDGETS
             for arm in (
-                WITHOUT.arm(budget),
-                replace(sound.arm(budget), route=_route(budget)),
+                *WITHOUT.at(budget),
+                *sound.at(budget, _route(budget)),
                 *(arm for kind in KINDS for arm in kind.arms(budget, is_quick=is_quick)),
             )
         ]
@@ -124,14 +122,14 @@ def _at(study: Study, budget: str) -> AtBudget:
     sound = merged(is_quick=study.is_quick)
     return AtBudget(
         budget,
-        single(study, WITHOUT.arm(budget)),
-        single(study, replace(sound.arm(budget), route=_route(budget))),
-        {kind: repeated(study, kind.arms(budget, is_quick=study.is_quick)) for kind in KINDS},
+        rows_of(study, *WITHOUT.at(budget)),
+        rows_of(study, *sound.at(budget, _route(budget))),
+        {kind: rows_of(study, *kind.arms(budget, is_quick=study.is_quick)) for kind in KINDS},
     )
 
 
 def _table(at: AtBudget, bootstrap: Bootstrap, study: Study) -> Table:
-    def row(name: str, arm: Repeated) -> tuple[str, ...]:
+    def row(name: str, arm: Rows) -> tuple[str, ...]:
         return (
             name,
             percent(arm.accuracy(bootstrap)),
@@ -147,11 +145,9 @@ def _table(at: AtBudget, bootstrap: Bootstrap, study: Study) -> Table:
     header = ("c'", "accuracy", "less sound", "less without sleep", "output tokens", "notes served", "n", "unscored")
     note = (
         f"c' of {merged(is_quick=study.is_quick).name}, harmed after verification. A wrong note has a slip in its "
-        "value: off by one or ten, or digits exchanged. Differences are paired on the same queries."
+        "value: off by one or ten, or digits exchanged. Each seed of the drafts has draws of harm of its own. "
+        "Differences are paired on the same queries."
     )
-    seeds = {len(arm.rows) for arm in at.harmed.values()}
-    if max(seeds) > 1:
-        note += f" Errors are planted by {max(seeds)} seeds; a query counts once, with its mean over them."
     return Table(f"Harm at {at.budget}", header, (*rows, row("no sleep", at.alone)), note)
 
 
@@ -181,7 +177,7 @@ def _claims(at: AtBudget, bootstrap: Bootstrap) -> tuple[Claim, ...]:
     """An empty c' serves what no sleep serves; a model that draws its answers may still differ."""
     empty = next(arm for kind, arm in at.harmed.items() if kind.harm is Harm.EMPTY)
     difference = empty.minus(at.alone, bootstrap)
-    is_same = [r[0].verdict for r in empty.rows[0].records] == [r[0].verdict for r in at.alone.rows[0].records]
+    is_same = [row[0].verdict for row in empty.records] == [row[0].verdict for row in at.alone.records]
     measured = f"{points(difference)}, n = {difference.n}"
     target = f"an empty c' answers as no sleep does (`{at.budget}`; a check of the arms)"
     return (Claim(target, measured, True if is_same else None),)
@@ -198,7 +194,7 @@ def _summary(found: Sequence[AtBudget], bootstrap: Bootstrap) -> str:
         f"the c' of another context; without sleep it is {percent(lowest.alone.accuracy(bootstrap))}."
     ]
     for at in found:
-        below = [kind.name for kind, arm in at.harmed.items() if _is_below(arm.minus(at.alone, bootstrap))]
+        below = [kind.name for kind, arm in at.harmed.items() if arm.minus(at.alone, bootstrap).is_below()]
         if below:
             said.append(f"At `{at.budget}` it is worse than no sleep with these c': {listed(below)}.")
         else:
@@ -206,21 +202,11 @@ def _summary(found: Sequence[AtBudget], bootstrap: Bootstrap) -> str:
     return " ".join(said)
 
 
-def _is_below(difference: Estimate) -> bool:
-    return difference.high is not None and difference.high < 0
-
-
 def _data(at: AtBudget, bootstrap: Bootstrap) -> dict[str, Any]:
-    def arm_data(arm: Repeated) -> dict[str, Any]:
-        return {
-            "accuracy": figures(arm.accuracy(bootstrap)),
+    def arm_data(arm: Rows) -> dict[str, Any]:
+        return arm.data(bootstrap) | {
             "less_sound": figures(arm.minus(at.sound, bootstrap)),
             "less_without": figures(arm.minus(at.alone, bootstrap)),
-            "output_tokens": float(arm.output.mean()),
-            "notes_served": arm.notes,
-            "routes": arm.routes,
-            "unscored": arm.unscored,
-            "answers": arm.answers,
         }
 
     named = {"without sleep": at.alone, "sound": at.sound} | {kind.name: arm for kind, arm in at.harmed.items()}

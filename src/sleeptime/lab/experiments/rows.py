@@ -1,12 +1,16 @@
-"""Rows: what an arm came to, one row per problem in the order of the study, so that arms can be paired.
+"""Rows: what was answered at a budget, one row per problem in the order of the study, so that arms can be paired.
 
-An unscored reply is not right, and is counted apart.
+Arms that differ in a seed alone, and the samples of an arm, are taken together: a query counts once, with its mean over
+them. An unscored reply is not right, and is counted apart.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +18,10 @@ from sleeptime.core.errors import InputError
 from sleeptime.core.usage import Usage
 from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments.experiment import Study
+from sleeptime.lab.experiments.wording import figures
 from sleeptime.lab.problem import Problem
 from sleeptime.lab.records import Record
-from sleeptime.lab.statistics import Measured
+from sleeptime.lab.statistics import Bootstrap, Estimate, Measured
 from sleeptime.lab.statistics.estimate import Floats
 
 
@@ -27,15 +32,15 @@ def input_tokens(usage: Usage) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Records of an arm.
+    """Answers to the same ``n`` problems.
 
     Args:
-        arm: whose.
+        budget: of the answers.
         problems: ``n``, in the order of the study.
-        records: ``n`` times ``arm.samples``.
+        records: ``n`` times the answers to a problem, one per seed or sample, in the same order in every row.
     """
 
-    arm: Arm
+    budget: str
     problems: tuple[Problem, ...]
     records: tuple[tuple[Record, ...], ...]
 
@@ -46,45 +51,91 @@ class Rows:
 
     @property
     def right(self) -> Floats:
-        """``(n,)`` 1 where the first sample is right."""
-        return self._first(lambda record: record.is_right)
+        """``(n,)`` share of the answers that are right."""
+        return self._mean(lambda record: record.is_right)
 
     @property
     def output(self) -> Floats:
-        """``(n,)`` output tokens of the first sample."""
-        return self._first(lambda record: record.usage.output_tokens)
+        """``(n,)`` output tokens of an answer."""
+        return self._mean(lambda record: record.usage.output_tokens)
 
     @property
     def input(self) -> Floats:
-        """``(n,)`` input tokens of the first sample, of all classes."""
-        return self._first(lambda record: input_tokens(record.usage))
+        """``(n,)`` input tokens of an answer, of all classes."""
+        return self._mean(lambda record: input_tokens(record.usage))
 
     @property
-    def mean_output(self) -> Floats:
-        """``(n,)`` output tokens of one sample, mean over the samples of the row."""
-        return np.array([np.mean([sample.usage.output_tokens for sample in row]) for row in self.records])
+    def notes(self) -> float:
+        """Mean notes in a prompt."""
+        return float(self._mean(lambda record: record.notes).mean())
 
     @property
     def unscored(self) -> int:
-        """Replies without an answer that could be read, of all samples."""
-        return sum(sample.verdict == "unscored" for row in self.records for sample in row)
+        """Replies without an answer that could be read."""
+        return sum(record.verdict == "unscored" for record in chain(*self.records))
+
+    @property
+    def answers(self) -> int:
+        """How many there are, of all seeds and samples."""
+        return sum(map(len, self.records))
+
+    @property
+    def routes(self) -> dict[str, float]:
+        """Share of the answers served by each route."""
+        counts = Counter(record.route for record in chain(*self.records))
+        return {route: count / self.answers for route, count in sorted(counts.items())}
+
+    @property
+    def by_seed(self) -> tuple[Rows, ...]:
+        """The answers of each seed by themselves."""
+        return tuple(
+            replace(self, records=tuple((record,) for record in column)) for column in zip(*self.records, strict=True)
+        )
+
+    def accuracy(self, bootstrap: Bootstrap) -> Estimate:
+        """Share of right answers."""
+        return bootstrap.share(self.right, self.contexts)
+
+    def minus(self, other: Rows, bootstrap: Bootstrap) -> Estimate:
+        """Accuracy less that of others, paired on the same queries."""
+        return bootstrap.paired_difference(self.right, other.right, self.contexts)
 
     def measured(self, spent: Floats) -> Measured:
         """These rows with what each spent, for curves."""
-        return Measured(self.arm.budget, self.contexts, self.right, spent)
+        return Measured(self.budget, self.contexts, self.right, spent)
 
-    def _first(self, figure: Callable[[Record], float]) -> Floats:
-        return np.array([figure(row[0]) for row in self.records], dtype=np.float64)
+    def data(self, bootstrap: Bootstrap) -> dict[str, Any]:
+        """All of this as JSON."""
+        return {
+            "accuracy": figures(self.accuracy(bootstrap)),
+            "output_tokens": float(self.output.mean()),
+            "notes_served": self.notes,
+            "routes": self.routes,
+            "unscored": self.unscored,
+            "answers": self.answers,
+        }
+
+    def _mean(self, figure: Callable[[Record], float]) -> Floats:
+        found = np.array([[figure(record) for record in row] for row in self.records], dtype=np.float64)
+        return np.asarray(found.mean(axis=1))
 
 
-def rows_of(study: Study, arm: Arm) -> Rows:
-    """The rows of an arm.
+def rows_of(study: Study, *arms: Arm) -> Rows:
+    """The rows of an arm, or of arms that differ in a seed alone.
 
     Raises:
-        InputError: the study has no problems, or records of this arm are missing; the message says how many.
+        InputError: the study has no problems, or records are missing; the message says of which arm, and how many.
     """
     if not study.problems:
         raise InputError("there are no problems to analyse; run the experiment on a dataset of at least one")
+    for arm in arms:
+        _check(study, arm)
+    asked = [(arm.key, sample) for arm in arms for sample in range(arm.samples)]
+    records = tuple(tuple(study.book.answers[key, p.id, sample] for key, sample in asked) for p in study.problems)
+    return Rows(arms[0].budget, study.problems, records)
+
+
+def _check(study: Study, arm: Arm) -> None:
     answers, samples = study.book.answers, range(arm.samples)
     missing = sum(any((arm.key, problem.id, sample) not in answers for sample in samples) for problem in study.problems)
     if missing:
@@ -93,8 +144,6 @@ def rows_of(study: Study, arm: Arm) -> Rows:
             f"the arm {arm.key!r} lacks {each} to {missing} of {len(study.problems)} problems; `sleeptime lab "
             "run` plays them"
         )
-    records = tuple(tuple(answers[arm.key, p.id, sample] for sample in samples) for p in study.problems)
-    return Rows(arm, study.problems, records)
 
 
 def where(rows: Rows, keep: Sequence[bool]) -> Rows:
@@ -105,4 +154,4 @@ def where(rows: Rows, keep: Sequence[bool]) -> Rows:
         keep: ``n``, true for those to keep.
     """
     kept = [(p, r) for p, r, is_kept in zip(rows.problems, rows.records, keep, strict=True) if is_kept]
-    return Rows(rows.arm, tuple(p for p, _ in kept), tuple(r for _, r in kept))
+    return Rows(rows.budget, tuple(p for p, _ in kept), tuple(r for _, r in kept))

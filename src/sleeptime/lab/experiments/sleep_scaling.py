@@ -1,7 +1,8 @@
 """Sleep scaling: what more sleep buys, by the number of drafts and by effort (arXiv:2504.13171, section 5.2).
 
 The paper concatenates k drafts and gets worse after five. Merging lets them agree instead. Drafts are nested: the ten
-of one seed hold its five. The first draft is greedy, so one draft is the same for every seed.
+of one seed hold its five, and the sleeps of all other experiments are among these. The first draft is greedy, so one
+draft is the same for every seed.
 """
 
 from __future__ import annotations
@@ -14,16 +15,14 @@ from sleeptime.core.budget import EffortLevel
 from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments.experiment import Findings, Study
 from sleeptime.lab.experiments.note_quality import NoteQuality, quality_of
-from sleeptime.lab.experiments.recipes import ONE, of_drafts
-from sleeptime.lab.experiments.repeated import Repeated, repeated, single
+from sleeptime.lab.experiments.recipes import of_drafts, seeded
+from sleeptime.lab.experiments.rows import Rows, rows_of
 from sleeptime.lab.statistics import Bootstrap
 from sleeptime.sleep.settings import Combine, SleepSettings
 from sleeptime.wake.route import Route
 
 DRAFTS: Final = (1, 2, 5, 10, 20, 32)
 QUICK_DRAFTS: Final = (1, 2, 5)
-SEEDS: Final = (0, 1_000, 2_000)
-"""Far apart: draft i is sampled with the seed plus i."""
 EFFORTS: Final[tuple[EffortLevel, ...]] = ("low", "medium", "high")
 BUDGET: Final = "v0"
 LARGER_BUDGET: Final = "v3"
@@ -37,23 +36,27 @@ class Scaled:
     Args:
         drafts: k.
         combine: how.
-        answers: at the lowest budget, of all seeds.
-        larger: at a larger budget, first seed; None where it was not played.
-        quality: of the notes, first seed.
+        answers: at the lowest budget.
+        larger: at a larger budget; None where it was not played.
+        quality: of the notes.
     """
 
     drafts: int
     combine: Combine
-    answers: Repeated
-    larger: Repeated | None
+    answers: Rows
+    larger: Rows | None
     quality: NoteQuality
 
     @property
     def served(self) -> float:
-        """Share of the notes that the prompts with notes held, first seed; below 1 where c' did not fit."""
-        records = [row[0] for row in self.answers.rows[0].records if row[0].route == Route.NOTES]
-        written = sum(self.quality.sizes[record.context_id] for record in records)
-        return sum(record.notes for record in records) / written if written else 1.0
+        """Share of the notes that the prompts with notes held; below 1 where c' did not fit."""
+        read = written = 0
+        for row in self.answers.records:
+            for record, sizes in zip(row, self.quality.sizes, strict=True):
+                if record.route == Route.NOTES:
+                    read += record.notes
+                    written += sizes[record.context_id]
+        return read / written if written else 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +64,7 @@ class Effort:
     """One draft at an effort."""
 
     level: EffortLevel
-    answers: Repeated
+    answers: Rows
     quality: NoteQuality
 
 
@@ -72,13 +75,11 @@ class Scaling:
     Args:
         by_combine: by rising k.
         efforts: by rising effort.
-        seeds: how many.
         bootstrap: the draws.
     """
 
     by_combine: dict[Combine, tuple[Scaled, ...]]
     efforts: tuple[Effort, ...]
-    seeds: int
     bootstrap: Bootstrap
 
 
@@ -95,10 +96,7 @@ class SleepScaling:
             arm
             for combine in Combine
             for drafts in _drafts(is_quick=is_quick)
-            for arm in (
-                *_arms(drafts, combine, is_quick=is_quick),
-                *_larger(drafts, combine, is_quick=is_quick),
-            )
+            for arm in (*_arms(drafts, combine, is_quick=is_quick), *_larger(drafts, combine, is_quick=is_quick))
         ]
         return [*found, *(_effort_arm(level) for level in EFFORTS)]
 
@@ -117,7 +115,6 @@ class SleepScaling:
                 for combine in (Combine.MERGE, Combine.CONCAT)
             },
             tuple(_effort(study, level, bootstrap) for level in EFFORTS),
-            len(_seeds(is_quick=study.is_quick)),
             bootstrap,
         )
         return findings_of(study, scaling)
@@ -130,22 +127,18 @@ def _drafts(*, is_quick: bool) -> tuple[int, ...]:
     return QUICK_DRAFTS if is_quick else DRAFTS
 
 
-def _seeds(*, is_quick: bool) -> tuple[int, ...]:
-    return SEEDS[:1] if is_quick else SEEDS
+def _arms(drafts: int, combine: Combine, *, is_quick: bool) -> tuple[Arm, ...]:
+    return tuple(Arm(BUDGET, sleep) for sleep in seeded(drafts, combine, is_quick=is_quick))
 
 
-def _arms(drafts: int, combine: Combine, *, is_quick: bool) -> list[Arm]:
-    seeds = _seeds(is_quick=is_quick) if drafts > 1 else SEEDS[:1]
-    return [Arm(BUDGET, of_drafts(drafts, combine, seed=seed)) for seed in seeds]
-
-
-def _larger(drafts: int, combine: Combine, *, is_quick: bool) -> list[Arm]:
+def _larger(drafts: int, combine: Combine, *, is_quick: bool) -> tuple[Arm, ...]:
     is_played = combine is Combine.MERGE and drafts in LARGER_DRAFTS and not is_quick
-    return [Arm(LARGER_BUDGET, of_drafts(drafts, combine), route=Route.NOTES)] if is_played else []
+    sleeps = seeded(drafts, combine, is_quick=is_quick) if is_played else ()
+    return tuple(Arm(LARGER_BUDGET, sleep, Route.NOTES) for sleep in sleeps)
 
 
 def _effort_recipe(level: EffortLevel) -> SleepSettings:
-    return replace(ONE, effort=level)
+    return replace(of_drafts(1), effort=level)
 
 
 def _effort_arm(level: EffortLevel) -> Arm:
@@ -157,11 +150,11 @@ def _scaled(study: Study, drafts: int, combine: Combine, bootstrap: Bootstrap) -
     return Scaled(
         drafts,
         combine,
-        repeated(study, _arms(drafts, combine, is_quick=study.is_quick)),
-        single(study, larger[0]) if larger else None,
-        quality_of(study, of_drafts(drafts, combine), bootstrap),
+        rows_of(study, *_arms(drafts, combine, is_quick=study.is_quick)),
+        rows_of(study, *larger) if larger else None,
+        quality_of(study, seeded(drafts, combine, is_quick=study.is_quick), bootstrap),
     )
 
 
 def _effort(study: Study, level: EffortLevel, bootstrap: Bootstrap) -> Effort:
-    return Effort(level, single(study, _effort_arm(level)), quality_of(study, _effort_recipe(level), bootstrap))
+    return Effort(level, rows_of(study, _effort_arm(level)), quality_of(study, [_effort_recipe(level)], bootstrap))

@@ -24,7 +24,7 @@ def figures_of(scaling: Scaling) -> tuple[Figure, ...]:
         accuracy.append(Series.of(label, drafts, [each.answers.accuracy(bootstrap) for each in scaled], style))
         tokens = [bootstrap.mean(each.answers.input, each.answers.contexts) for each in scaled]
         length.append(Series.of(label, drafts, tokens, style))
-    budget = scaling.by_combine[Combine.MERGE][0].answers.rows[0].arm.budget
+    budget = scaling.by_combine[Combine.MERGE][0].answers.budget
     drafts_axis = Axis("drafts (k)", log=True, ticks=tuple(accuracy[0].x))
     charts = (
         LineChart(f"Accuracy at {budget}", tuple(accuracy), drafts_axis, Axis("right", percent=True)),

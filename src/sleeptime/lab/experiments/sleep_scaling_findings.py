@@ -29,7 +29,7 @@ def findings_of(study: Study, scaling: Scaling) -> Findings:
         figures=figures_of(scaling),
         claims=_claims(study, scaling),
         data={
-            "seeds": scaling.seeds,
+            "seeds": _seeds(scaling),
             "drafts": {
                 combine.value: {str(each.drafts): _data(each, scaling.bootstrap) for each in scaled}
                 for combine, scaled in scaling.by_combine.items()
@@ -57,6 +57,10 @@ def growth_of(scaled: Sequence[Scaled], bootstrap: Bootstrap) -> Estimate:
     found = bootstrap.ratio(last.input, first.input, first.contexts)
     assert found is not None, "a prompt has tokens"
     return found
+
+
+def _seeds(scaling: Scaling) -> int:
+    return len(scaling.by_combine[Combine.MERGE][-1].answers.by_seed)
 
 
 def _table(scaling: Scaling) -> Table:
@@ -89,7 +93,7 @@ def _table(scaling: Scaling) -> Table:
     )
     header += ("input tokens of an answer", "notes served", "of those written", "n", "unscored")
     note = (
-        f"With k above 1, mean over {scaling.seeds} seeds; a query counts once. Notes that do not fit what the model "
+        f"With k above 1, mean over {_seeds(scaling)} seeds; a query counts once. Notes that do not fit what the model "
         "reads at once, or the limit on notes, are left out, those nearest the query last. Gains are paired."
     )
     return Table("Accuracy by number of drafts", header, tuple(rows), note)
@@ -110,9 +114,9 @@ def _neighbours_table(scaling: Scaling) -> Table:
 
 
 def _in_words(difference: Estimate) -> str:
-    if difference.low is None or difference.high is None:
+    if difference.low is None:
         return "not decided"
-    return "better" if difference.low > 0 else "worse" if difference.high < 0 else "not told from 0"
+    return "better" if difference.is_above() else "worse" if difference.is_below() else "not told from 0"
 
 
 def _notes_table(scaling: Scaling) -> Table:
@@ -133,7 +137,7 @@ def _notes_table(scaling: Scaling) -> Table:
     header: tuple[str, ...] = ("drafts are", "k", "notes of a c'", "verified", "right", "queries with a right note")
     header += ("with a right and a wrong note", "output tokens of a sleep")
     note = (
-        "First seed. Right: of the notes on a quantity that a query asks for, those that hold its answer, or whose "
+        "Right: of the notes on a quantity that a query asks for, those that hold its answer, or whose "
         "function gives it for the query's number. Concatenated drafts are not verified."
     )
     return Table("What the notes hold", header, rows, note)
@@ -213,7 +217,7 @@ def _never_worse(study: Study, scaling: Scaling) -> Claim:
     scaled = scaling.by_combine[Combine.MERGE]
     pairs = [(a, b, b.answers.minus(a.answers, scaling.bootstrap)) for a, b in combinations(scaled, 2)]
     drops = [(a.drafts, b.drafts, d) for a, b, d in pairs if d.mean < 0]
-    is_told = any(d.high is not None and d.high < 0 for *_, d in drops)
+    is_told = any(d.is_below() for *_, d in drops)
     said = [f"from {a} to {b} drafts {points(d)}" for a, b, d in drops]
     measured = f"drops: {listed(said)}" if drops else "no drop from any number of drafts to a larger one"
     is_met = None if study.is_quick or (drops and not is_told) else not drops
@@ -254,26 +258,17 @@ def _summary(scaling: Scaling) -> str:
 
 
 def _data(each: Scaled, bootstrap: Bootstrap) -> dict[str, Any]:
-    return {
-        "accuracy": figures(each.answers.accuracy(bootstrap)),
-        "accuracy_by_seed": [figures(bootstrap.share(r.right, r.contexts)) for r in each.answers.rows],
+    return each.answers.data(bootstrap) | {
+        "accuracy_by_seed": [figures(r.accuracy(bootstrap)) for r in each.answers.by_seed],
         "accuracy_at_larger_budget": figures(each.larger.accuracy(bootstrap)) if each.larger is not None else None,
         "input_tokens": figures(bootstrap.mean(each.answers.input, each.answers.contexts)),
-        "output_tokens": float(each.answers.output.mean()),
-        "notes_served": each.answers.notes,
         "share_of_notes_served": each.served,
-        "unscored": each.answers.unscored,
-        "answers": each.answers.answers,
         "notes": _quality_data(each),
     }
 
 
 def _effort_data(each: Effort, bootstrap: Bootstrap) -> dict[str, Any]:
-    return {
-        "accuracy": figures(each.answers.accuracy(bootstrap)),
-        "unscored": each.answers.unscored,
-        "notes": _quality_data(each),
-    }
+    return each.answers.data(bootstrap) | {"notes": _quality_data(each)}
 
 
 def _quality_data(each: Scaled | Effort) -> dict[str, Any]:

@@ -50,15 +50,13 @@ def draw_matched(
 
     Args:
         panels: by N and by method: all output tokens per query, accuracy, and budget.
-        frontier: tokens and the best accuracy that they buy without sleep.
+        frontier: tokens and the best accuracy that they buy without sleep, up to the most that were spent so.
     """
-    tokens, best = frontier
-    without = Series("best without sleep", tuple(tokens), tuple(best), style=Style.FULL)
     drawn = [
         LineChart(
             "1 query per context" if n_queries == 1 else f"{n_queries} queries per context",
             (
-                without,
+                *_without(*frontier, max(x for points in methods.values() for x, _, _ in points)),
                 *(
                     Series.of(name, [x for x, _, _ in points], [y for _, y, _ in points], style)
                     for (name, points), style in zip(methods.items(), SLEPT, strict=True)
@@ -76,3 +74,11 @@ def draw_matched(
         "best accuracy that as many tokens buy without sleep.",
         columns=2,
     )
+
+
+def _without(tokens: Sequence[float], best: Sequence[float], most: float) -> list[Series]:
+    """The frontier, and level after it where sleep takes more than any way without it did."""
+    lines = [Series("best without sleep", tuple(tokens), tuple(best), style=Style.FULL)]
+    if most > tokens[-1]:
+        lines.append(Series("at least", (tokens[-1], most), (best[-1], best[-1]), style=Style.ORACLE))
+    return lines

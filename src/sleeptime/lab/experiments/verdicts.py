@@ -20,17 +20,16 @@ def at_most(study: Study, target: str, found: Estimate | None, most: float, meas
 
 def not_below(study: Study, target: str, difference: Estimate | None, measured: str) -> Claim:
     """A paired difference that should not be below 0: open where it is, and its interval does not tell it from 0."""
-    if difference is None or (difference.mean < 0 and (difference.high is None or difference.high >= 0)):
+    if difference is None or (difference.mean < 0 and not difference.is_below()):
         return _claim(study, target, measured, None)
     return _claim(study, target, measured, difference.mean >= 0)
 
 
 def is_ahead(study: Study, target: str, difference: Estimate | None, measured: str) -> Claim:
     """A paired difference that should be above 0: open where its interval does not tell it from 0."""
-    if difference is None or difference.low is None or difference.high is None:
+    if difference is None or not (difference.is_above() or difference.is_below()):
         return _claim(study, target, measured, None)
-    is_open = difference.low <= 0 <= difference.high
-    return _claim(study, target, measured, None if is_open else difference.low > 0)
+    return _claim(study, target, measured, difference.is_above())
 
 
 def with_enough(claim: Claim, study: Study, least: int = 500) -> Claim:

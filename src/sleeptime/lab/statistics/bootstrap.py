@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sleeptime.core.errors import InputError
-from sleeptime.lab.statistics.estimate import Estimate, Floats, finite, same_length, zero_or_one
+from sleeptime.lab.statistics.estimate import Estimate, Floats, finite, same_length, zero_to_one
 
 Statistic = Callable[[Floats], Floats]
 """Takes sums ``(R, K)``, of each of K columns over the contexts drawn in each of R resamples; returns ``(R,)``, or
@@ -167,13 +167,13 @@ class Bootstrap:
         return found
 
     def share(self, values: ArrayLike, contexts: Sequence[str]) -> Estimate:
-        """Mean of zeros and ones, such as an accuracy.
+        """Mean of shares from 0 to 1, such as an accuracy: of single answers each is 0 or 1.
 
         Where all rows are alike every resample is alike too, and the bootstrap would claim certainty. Then the end
         that is not at the bound is the exact binomial one (Clopper and Pearson, 1934) for as many trials as there
         are contexts: ``((1 - level) / 2) ** (1 / clusters)``.
         """
-        rows = zero_or_one(values, "values")
+        rows = zero_to_one(values, "values")
         found = self.mean(rows, contexts)
         if found.clusters < 2 or found.mean not in (0.0, 1.0):
             return found

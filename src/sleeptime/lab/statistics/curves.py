@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from sleeptime.core.errors import InputError
 from sleeptime.lab.statistics.bootstrap import Bootstrap, divide
-from sleeptime.lab.statistics.estimate import Estimate, Floats, finite, same_length, zero_or_one
+from sleeptime.lab.statistics.estimate import Estimate, Floats, finite, same_length, zero_to_one
 from sleeptime.lab.statistics.frontier import frontier
 
 ROUNDING = 1e-12
@@ -28,7 +28,7 @@ class Measured:
     Args:
         label: the budget, such as ``"v0"``.
         contexts: ``(n,)`` context of each row.
-        right: ``(n,)`` 1 for a right answer, else 0.
+        right: ``(n,)`` share of the answers to it that are right: 0 or 1 where there is one.
         spent: ``(n,)`` tokens, or cost, of each row.
     """
 
@@ -102,7 +102,7 @@ class _Arm:
     def __init__(self, measured: Sequence[Measured], bootstrap: Bootstrap) -> None:
         if not measured:
             raise InputError("a curve needs at least one measured budget")
-        rows = [(zero_or_one(m.right, "right"), finite(m.spent, "spent")) for m in measured]
+        rows = [(zero_to_one(m.right, "right"), finite(m.spent, "spent")) for m in measured]
         for point, (right, spent) in zip(measured, rows, strict=True):
             same_length(len(point.contexts), right=right, spent=spent)
         totals = [

@@ -38,6 +38,14 @@ class Estimate:
     clusters: int
     undefined: float = 0.0
 
+    def is_above(self, value: float = 0.0) -> bool:
+        """Whether the whole interval is above a value; never without one."""
+        return self.low is not None and self.low > value
+
+    def is_below(self, value: float = 0.0) -> bool:
+        """Whether the whole interval is below a value; never without one."""
+        return self.high is not None and self.high < value
+
 
 def finite(values: ArrayLike, name: str) -> Floats:
     """``values`` as a ``(n,)`` array of finite floats.
@@ -62,6 +70,18 @@ def zero_or_one(values: ArrayLike, name: str) -> Floats:
     found = finite(values, name)
     if not np.isin(found, (0.0, 1.0)).all():
         raise InputError(f"{name}: every value must be 0 or 1 (false or true)")
+    return found
+
+
+def zero_to_one(values: ArrayLike, name: str) -> Floats:
+    """``values`` as a ``(n,)`` array of shares.
+
+    Raises:
+        InputError: as ``finite``, or a value below 0 or above 1.
+    """
+    found = finite(values, name)
+    if found.min() < 0 or found.max() > 1:
+        raise InputError(f"{name}: every value must be a share, from 0 to 1")
     return found
 
 

@@ -7,10 +7,12 @@ import pytest
 from sleeptime.core.errors import InputError
 from sleeptime.core.price import Price
 from sleeptime.core.usage import Usage
+from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments.amortization import EXPERIMENT, whole_queries
 from sleeptime.lab.experiments.amortized import Amortization, Ledger, Share, amortized
 from sleeptime.lab.experiments.experiment import Study
 from sleeptime.lab.experiments.methods import WITHOUT, of_merged
+from sleeptime.lab.experiments.recipes import SEEDS
 from sleeptime.lab.experiments.rows import rows_of
 from sleeptime.lab.experiments.serving import sleeps_of
 from sleeptime.lab.statistics import Bootstrap, Estimate
@@ -20,6 +22,8 @@ from tests.support.studies import CLAUDE, MINI, add_answers, add_drafts, first, 
 
 BASE = {"v0": (0.1, 4), "v1": (0.3, 10), "v2": (0.5, 20), "v3": (0.9, 40), "v4": (1.0, 80)}
 PROMPT, NOTES, QUERY, DRAFT = 45, 60, 5, 101
+SHIFTS = dict(zip(SEEDS, (0, 3, -3), strict=True))
+"""By what the output tokens of each seed differ from their mean."""
 EQUAL = 30
 """Output tokens without sleep at 70 %, halfway between v2 and v3."""
 
@@ -27,22 +31,22 @@ EQUAL = 30
 def played(folder: Path, price: Price = MINI, share: float = 0.7) -> Study:
     study = study_of(problems_of(10), folder, price)
     for budget, (right, output) in BASE.items():
-        add_answers(study, WITHOUT.arm(budget), first(right, 20), Usage(PROMPT, 0, 0, output))
+        add_answers(study, Arm(budget), first(right, 20), Usage(PROMPT, 0, 0, output))
     for drafts in (1, 2, 5, 10):
-        method = of_merged(drafts)
-        assert method.sleep is not None
-        add_drafts(study, method.sleep, Usage(20, 30, 0, DRAFT))
+        method = of_merged(drafts, is_quick=False)
+        for sleep in method.sleeps:
+            add_drafts(study, sleep, Usage(20, 30, 0, DRAFT + SHIFTS[sleep.seed]))
         for arm in method.arms:
-            add_answers(study, arm, first(share, 20), Usage(PROMPT, NOTES, 0, 5))
+            assert arm.sleep is not None
+            add_answers(study, arm, first(share, 20), Usage(PROMPT, NOTES, 0, 5 + SHIFTS[arm.sleep.seed]))
     return study
 
 
 def found(study: Study, drafts: int = 1) -> Amortization:
-    method = of_merged(drafts)
-    assert method.sleep is not None
+    method = of_merged(drafts, is_quick=False)
     contexts = [problem.context_id for problem in study.problems]
     without = [rows_of(study, arm) for arm in WITHOUT.arms]
-    with_sleep, sleeps = rows_of(study, method.arm("v0")), sleeps_of(study, method.sleep)
+    with_sleep, sleeps = rows_of(study, *method.at("v0")), sleeps_of(study, method.sleeps)
     return amortized(without, with_sleep, sleeps, study.price, Bootstrap(contexts, seed=0, resamples=200))
 
 
@@ -62,6 +66,16 @@ def test_output_ledger_is_that_of_the_paper(tmp_path: Path, t: float) -> None:
     assert whole_queries(a.break_even[Ledger.PAPER, t]).split()[0] == str(
         break_even(ledger, without=without, with_sleep=with_sleep, sleep=sleep)
     )
+
+
+def test_drafts_of_all_seeds_are_counted_each_as_one_sleep(tmp_path: Path) -> None:
+    study = played(tmp_path)
+    more = of_merged(10, is_quick=False).sleeps[2]
+    add_drafts(study, more, Usage(20, 30, 0, DRAFT - 3 + 60))
+    sleep = MeanTokens(output=10 * (DRAFT + 60 / 3))
+    without, with_sleep, ledger = MeanTokens(output=EQUAL), MeanTokens(output=5), PaperLedger(2.0)
+    for cell in amortize(ledger, without=without, with_sleep=with_sleep, sleep=sleep):
+        assert saving(found(study, drafts=10), Ledger.PAPER, 2.0, cell.n_queries) == pytest.approx(cell.saving)
 
 
 def test_all_in_ledger_counts_prompts_drafts_and_gate(tmp_path: Path) -> None:
@@ -109,8 +123,8 @@ def test_break_even_is_where_sleep_stops_being_dearer(tmp_path: Path, ledger: Le
 
 def test_accuracy_that_is_not_reached_without_sleep_gives_no_saving(tmp_path: Path) -> None:
     study = played(tmp_path)
-    add_answers(study, WITHOUT.arm("v4"), first(0.5, 20), Usage(PROMPT, 0, 0, 80))
-    add_answers(study, WITHOUT.arm("v3"), first(0.5, 20), Usage(PROMPT, 0, 0, 40))
+    add_answers(study, Arm("v4"), first(0.5, 20), Usage(PROMPT, 0, 0, 80))
+    add_answers(study, Arm("v3"), first(0.5, 20), Usage(PROMPT, 0, 0, 40))
     a = found(study)
     assert a.between == ()
     assert a.costs[Share(Ledger.FRESH, 2.0, 10)].saving is None

@@ -6,10 +6,11 @@ import pytest
 
 from sleeptime.core.errors import InputError
 from sleeptime.core.usage import Usage
+from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments.attempts import sampled
 from sleeptime.lab.experiments.budget_matched import EXPERIMENT
 from sleeptime.lab.experiments.experiment import Study
-from sleeptime.lab.experiments.methods import ONE_DRAFT, WITHOUT, merged
+from sleeptime.lab.experiments.methods import of_merged, slept
 from tests.support.studies import add_answers, add_drafts, first, problems_of, study_of
 
 BASE = {"v0": (0.1, 4), "v1": (0.3, 10), "v2": (0.5, 20), "v3": (0.9, 40), "v4": (1.0, 80)}
@@ -21,12 +22,12 @@ def played(folder: Path) -> Study:
     """Sleep is right in 70 % at every budget, for 5 tokens; sampled attempts are never right."""
     study = study_of(problems_of(10), folder)
     for budget, (share, output) in BASE.items():
-        add_answers(study, WITHOUT.arm(budget), first(share, 20), Usage(40, 0, 0, output))
+        add_answers(study, Arm(budget), first(share, 20), Usage(40, 0, 0, output))
     for arm in (sampled("v0", 32), *(sampled(budget, 5) for budget in ("v1", "v2", "v3"))):
         add_answers(study, arm, lambda number, sample: "1", Usage(40, 0, 0, BASE[arm.budget][1]))
-    for method in (ONE_DRAFT, merged(is_quick=False)):
-        assert method.sleep is not None
-        add_drafts(study, method.sleep, Usage(60, 0, 0, SLEEP))
+    for method in slept(is_quick=False):
+        for sleep in method.sleeps:
+            add_drafts(study, sleep, Usage(60, 0, 0, SLEEP))
         for arm in method.arms:
             add_answers(study, arm, first(0.7, 20), Usage(100, 0, 0, 5))
     return study
@@ -58,7 +59,35 @@ def test_sleep_that_serves_one_query_is_held_against_the_dearest_budget(tmp_path
     match = matched(played(tmp_path), "one draft", 1)
     assert match["best_without"]["mean"] == pytest.approx(1.0)
     assert match["lead"]["mean"] == pytest.approx(-0.3)
-    assert str(match["best_way"]) == "v4"
+    assert str(match["best_way"]) == "v4 (80.0 tokens)"
+
+
+def test_past_the_dearest_way_without_sleep_figures_are_bounds(tmp_path: Path) -> None:
+    """Five votes at v3 take 200 tokens. One draft shared by one query takes 105, ten shared by four 255."""
+    study = played(tmp_path)
+    assert not matched(study, "one draft", 1)["is_bound"]
+    assert not matched(study, "10 merged drafts", 10)["is_bound"]
+    assert matched(study, "10 merged drafts", 4)["is_bound"]
+    table = EXPERIMENT.analyse(study).tables[1]
+    rows = {row[1]: row for row in table.rows if row[0] == "`v0`"}
+    best, lead = table.header.index("best without"), table.header.index("lead")
+    assert rows["4"][best].startswith("at least 100.0 %")
+    assert rows["4"][lead].startswith("at most -30.0 points")
+    assert rows["10"][lead].startswith("-30.0 points")
+    assert "(v3, majority of 5: 200.0)" in table.note
+
+
+def test_a_lead_that_is_only_a_bound_decides_nothing_in_favour_of_sleep(tmp_path: Path) -> None:
+    study = played(tmp_path)
+    for budget in BASE:
+        add_answers(study, Arm(budget), first(0.1, 20), Usage(40, 0, 0, 4))
+    for sleep in of_merged(10, is_quick=False).sleeps:
+        add_drafts(study, sleep, Usage(60, 0, 0, 10 * SLEEP))
+    findings = EXPERIMENT.analyse(study)
+    assert [claim.is_met for claim in findings.claims] == [True, None]
+    assert findings.claims[1].measured.startswith("at most +60.0 points")
+    assert "10 merged drafts, 10 queries per context: perhaps ahead at v0, v1, v2, v3 and v4." in findings.summary
+    assert "one draft, 10 queries per context: ahead at v0, v1, v2, v3 and v4." in findings.summary
 
 
 def test_votes_count_when_they_are_better(tmp_path: Path) -> None:
@@ -66,7 +95,7 @@ def test_votes_count_when_they_are_better(tmp_path: Path) -> None:
     add_answers(study, sampled("v0", 32), first(1.0, 20), Usage(40, 0, 0, 4))
     match = matched(study, "one draft", 10)
     assert match["best_without"]["mean"] == pytest.approx(1.0)
-    assert str(match["best_way"]) == "v0, sampled"
+    assert str(match["best_way"]) == "v0, sampled (4.0 tokens)"
 
 
 def test_an_oracle_is_told_apart_from_what_a_user_could_do(tmp_path: Path) -> None:

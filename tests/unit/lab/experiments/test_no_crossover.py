@@ -11,7 +11,7 @@ import pytest
 from sleeptime.core.errors import InputError
 from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments.no_crossover import EXPERIMENT
-from sleeptime.lab.experiments.recipes import MERGED
+from sleeptime.lab.experiments.recipes import SEEDS, of_drafts
 from sleeptime.wake.route import Route
 from tests.unit.lab.experiments.played import arms_of, play, problems, study
 
@@ -71,8 +71,8 @@ def test_unscored_replies_are_counted_and_are_not_right(tmp_path: Path) -> None:
 
     found = EXPERIMENT.analyse(study(play(tmp_path, ASKED, arms_of(EXPERIMENT), right), ASKED))
     at = found.data["budgets"]["v2"]
-    assert at["unscored"] == {"without": 10, "notes": 0, "auto": 0}
-    assert at["accuracy"]["without"]["mean"] == pytest.approx(0.9)
+    assert [at[arm]["unscored"] for arm in ("without", "notes", "auto")] == [10, 0, 0]
+    assert at["without"]["accuracy"]["mean"] == pytest.approx(0.9)
     assert found.tables[0].rows[2][-1] == "10 / 0 / 0"
 
 
@@ -85,13 +85,26 @@ def test_the_routes_that_auto_took_are_shown(tmp_path: Path) -> None:
         route=lambda arm: "full" if arm.sleep is None or (arm.budget == "v4" and arm.route is Route.AUTO) else "notes",
     )
     found = EXPERIMENT.analyse(study(book, ASKED))
-    assert found.data["budgets"]["v4"]["routes"]["auto"] == {"full": 1.0}
+    assert found.data["budgets"]["v4"]["auto"]["routes"] == {"full": 1.0}
     assert "At `v0`, `v1`, `v2` and `v3` auto served every query as the arm with notes did." in found.summary
+    assert "At `v4` auto served every query as the arm without sleep did." not in found.summary  # other notes
+
+
+def test_a_loss_is_the_mean_of_what_the_seeds_lose(tmp_path: Path) -> None:
+    def right(arm: Arm, i: int) -> bool:
+        if arm.route is Route.AUTO and arm.sleep is not None:
+            return i % 10 < 6 - SEEDS.index(arm.sleep.seed)
+        return crossing(arm, i)
+
+    found = EXPERIMENT.analyse(study(play(tmp_path, ASKED, arms_of(EXPERIMENT), right), ASKED))
+    at = found.data["budgets"]["v0"]
+    assert (at["notes"]["answers"], at["without"]["answers"]) == (300, 100)
+    assert at["auto_loses"]["mean"] == pytest.approx((0 + 0.1 + 0.2) / 3)
 
 
 def test_missing_records_name_the_arm_and_how_many(tmp_path: Path) -> None:
     book = play(tmp_path, ASKED, arms_of(EXPERIMENT), crossing)
-    key = Arm("v3", MERGED, route=Route.NOTES).key
+    key = Arm("v3", of_drafts(10, seed=SEEDS[2]), route=Route.NOTES).key
     for problem in ASKED[:7]:
         del book.answers[key, problem.id, 0]
     with pytest.raises(InputError, match=rf"{re.escape(repr(key))}.* 7 of 100 problems"):

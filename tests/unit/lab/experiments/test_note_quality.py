@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from sleeptime.core.errors import InputError
 from sleeptime.core.note import Note, NoteKind
 from sleeptime.lab.experiments.note_quality import is_right, quality_of
-from sleeptime.lab.experiments.recipes import of_drafts
+from sleeptime.lab.experiments.recipes import of_drafts, seeded
 from sleeptime.lab.problem import Problem
 from sleeptime.lab.records import RecordBook
 from sleeptime.lab.statistics import Bootstrap
@@ -57,9 +58,9 @@ def first_draft_wrong(context: str, index: int) -> Sequence[Note]:
 def test_right_notes_and_covered_queries_of_one_draft(tmp_path: Path) -> None:
     book, recipe = RecordBook(tmp_path), of_drafts(1)
     write_drafts(book, ASKED, recipe, first_draft_wrong)
-    found = quality_of(study(book, ASKED), recipe, BOOTSTRAP)
+    found = quality_of(study(book, ASKED), [recipe], BOOTSTRAP)
     assert found.notes.mean == pytest.approx(4 / 3)
-    assert found.sizes == {"c0": 3, "c1": 1, "c2": 0}
+    assert found.sizes == ({"c0": 3, "c1": 1, "c2": 0},)
     assert found.right is not None
     assert found.right.mean == pytest.approx(2 / 3)
     assert found.covered is not None
@@ -70,7 +71,7 @@ def test_right_notes_and_covered_queries_of_one_draft(tmp_path: Path) -> None:
 def test_concatenated_drafts_that_disagree_are_disputed(tmp_path: Path) -> None:
     book, recipe = RecordBook(tmp_path), of_drafts(2, Combine.CONCAT)
     write_drafts(book, ASKED, recipe, first_draft_wrong)
-    found = quality_of(study(book, ASKED), recipe, BOOTSTRAP)
+    found = quality_of(study(book, ASKED), [recipe], BOOTSTRAP)
     assert found.covered is not None
     assert found.covered.mean == pytest.approx(3 / 6)
     assert found.disputed is not None
@@ -80,11 +81,31 @@ def test_concatenated_drafts_that_disagree_are_disputed(tmp_path: Path) -> None:
     assert found.drafted_tokens.mean == 40
 
 
+def notes_of(written: Mapping[str, Sequence[Note]], context: str, index: int) -> Sequence[Note]:
+    return written.get(context, [])
+
+
+def test_seeds_are_taken_together(tmp_path: Path) -> None:
+    book, recipes = RecordBook(tmp_path), seeded(2, is_quick=False)
+    for recipe, second in zip(recipes, ("7", "1", "1"), strict=True):
+        both = {"c0": [fact("Tom q0", "0"), fact("Tom q1", second)]}
+        write_drafts(book, ASKED, recipe, partial(notes_of, both))
+    found = quality_of(study(book, ASKED), recipes, BOOTSTRAP)
+    assert len(found.sizes) == 3
+    assert found.notes.mean == pytest.approx(2 / 3)
+    assert (found.notes.n, found.notes.clusters) == (9, 3)
+    assert found.right is not None
+    assert found.right.mean == pytest.approx(5 / 6)
+    assert found.covered is not None
+    assert found.covered.mean == pytest.approx(5 / 18)
+    assert found.covered.n == 18
+
+
 def test_queries_that_name_no_quantity_leave_rightness_open(tmp_path: Path) -> None:
     asked, book, recipe = problems(2, 1), RecordBook(tmp_path), of_drafts(1)
     write_drafts(book, asked, recipe, lambda context, index: [])
     bootstrap = Bootstrap(["c0", "c1"], seed=0, resamples=200)
-    found = quality_of(study(book, asked), recipe, bootstrap)
+    found = quality_of(study(book, asked), [recipe], bootstrap)
     assert (found.right, found.covered, found.disputed, found.verified) == (None, None, None, None)
     assert found.notes.mean == 0
 
@@ -93,4 +114,4 @@ def test_missing_drafts_are_counted_by_context(tmp_path: Path) -> None:
     book = RecordBook(tmp_path)
     write_drafts(book, ASKED[:2], of_drafts(2))
     with pytest.raises(InputError, match="2 of 3 contexts lack some of their 2 drafts"):
-        quality_of(study(book, ASKED), of_drafts(2), BOOTSTRAP)
+        quality_of(study(book, ASKED), [of_drafts(2)], BOOTSTRAP)

@@ -7,11 +7,12 @@ import pytest
 
 from sleeptime.core.errors import InputError
 from sleeptime.core.usage import Usage
+from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments.attempts import attempts_of, sampled
 from sleeptime.lab.experiments.experiment import Study
-from sleeptime.lab.experiments.methods import ONE_DRAFT, WITHOUT, merged
+from sleeptime.lab.experiments.methods import merged, slept
 from sleeptime.lab.experiments.parallel import EXPERIMENT
-from sleeptime.lab.experiments.recipes import BUDGETS
+from sleeptime.lab.experiments.recipes import BUDGETS, of_drafts
 from sleeptime.lab.experiments.rows import rows_of
 from tests.support.studies import add_answers, first, problems_of, study_of
 
@@ -21,14 +22,14 @@ TOKENS = dict(zip(BUDGETS, (4, 10, 12, 16, 400), strict=True))
 def played(folder: Path, samples: int = 32) -> Study:
     """Half of the samples of every second problem are right, the others say each something else; sleep: 80 %."""
     study = study_of(problems_of(10), folder)
-    add_answers(study, WITHOUT.arm("v0"), first(0.2, 20), Usage(40, 0, 0, 4))
+    add_answers(study, Arm("v0"), first(0.2, 20), Usage(40, 0, 0, 4))
     add_answers(
         study,
         sampled("v0", samples),
         lambda number, sample: "right" if sample % 2 == 0 and number % 2 == 0 else str(1000 + sample),
         Usage(40, 0, 0, 4),
     )
-    for method in (ONE_DRAFT, merged(is_quick=False)):
+    for method in slept(is_quick=False):
         for arm in method.arms:
             add_answers(study, arm, first(0.8, 20), Usage(100, 0, 0, TOKENS[arm.budget]))
     return study
@@ -68,7 +69,7 @@ def test_sleep_is_held_against_as_many_attempts_as_its_tokens_buy(tmp_path: Path
 
 def test_less_than_one_attempt_is_one(tmp_path: Path) -> None:
     study = played(tmp_path)
-    add_answers(study, ONE_DRAFT.arm("v0"), first(0.8, 20), Usage(100, 0, 0, 1))
+    add_answers(study, Arm("v0", of_drafts(1)), first(0.8, 20), Usage(100, 0, 0, 1))
     found = EXPERIMENT.analyse(study).data["at_equal_tokens"][0]
     assert (found["k"], found["pass_at_k"]["mean"]) == (1.0, pytest.approx(0.25))
 
@@ -91,6 +92,27 @@ def test_missing_samples_are_named(tmp_path: Path) -> None:
     del study.book.answers[sampled("v0", 32).key, study.problems[0].id, 31]
     with pytest.raises(InputError, match="lacks all of their 32 answers to 1 of 20"):
         EXPERIMENT.analyse(study)
+
+
+def test_sleep_by_three_seeds_is_their_mean(tmp_path: Path) -> None:
+    study = played(tmp_path)
+    for arm, share in zip(merged(is_quick=False).at("v0"), (0.6, 0.8, 0.7), strict=True):
+        add_answers(study, arm, first(share, 20), Usage(100, 0, 0, 4))
+    found = EXPERIMENT.analyse(study).data["at_equal_tokens"][5]
+    assert (found["budget"], found["method"]) == ("v0", "10 merged drafts")
+    assert (found["accuracy"]["mean"], found["accuracy"]["n"]) == (pytest.approx(0.7), 20)
+    assert found["over_pass_at_k"]["mean"] == pytest.approx(0.7 - 0.25)
+
+
+def test_how_many_choices_of_k_samples_are_independent_is_shown(tmp_path: Path) -> None:
+    table = EXPERIMENT.analyse(played(tmp_path)).tables[0]
+    column = table.header.index("independent choices")
+    assert {row[0]: row[column] for row in table.rows if row[0] in ("1", "3", "10", "32")} == {
+        "1": "32",
+        "3": "10",
+        "10": "3",
+        "32": "1",
+    }
 
 
 def test_quick_run_takes_fewer_samples() -> None:

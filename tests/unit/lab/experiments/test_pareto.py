@@ -20,7 +20,8 @@ WITH_NOTES = 60
 def play(study: Study, method: Method, figures: dict[str, tuple[float, int]], prompt: int) -> None:
     for budget, (share, output) in figures.items():
         usage = Usage(input_tokens=prompt, output_tokens=output)
-        add_answers(study, method.arm(budget), first(share, len(study.problems)), usage)
+        for arm in method.at(budget):
+            add_answers(study, arm, first(share, len(study.problems)), usage)
 
 
 def played(folder: Path, contexts: int = 10, queries: int = 2, source: str = "worlds:test") -> Study:
@@ -107,7 +108,7 @@ def test_accuracy_is_told_by_depth(tmp_path: Path) -> None:
 
 def test_unscored_replies_are_counted_apart_and_are_not_right(tmp_path: Path) -> None:
     study = played(tmp_path)
-    arm = ONE_DRAFT.arm("v0")
+    [arm] = ONE_DRAFT.at("v0")
     add_answers(study, arm, lambda number, sample: "right" if number < 14 else "", Usage(10, 0, 0, 5))
     findings = EXPERIMENT.analyse(study)
     point = findings.data["curves"]["one draft"][0]
@@ -115,6 +116,17 @@ def test_unscored_replies_are_counted_apart_and_are_not_right(tmp_path: Path) ->
     assert mean(point["accuracy"]) == pytest.approx(0.7)
     row = next(row for row in findings.tables[0].rows if row[:2] == ("`v0`", "one draft"))
     assert row[-1] == "6"
+
+
+def test_merged_drafts_are_the_mean_of_their_seeds(tmp_path: Path) -> None:
+    study = played(tmp_path)
+    for arm, share in zip(merged(is_quick=False).at("v0"), (0.7, 0.6, 0.5), strict=True):
+        add_answers(study, arm, first(share, 20), Usage(105, 0, 0, 5))
+    found = EXPERIMENT.analyse(study).data
+    point = found["curves"]["10 merged drafts"][0]
+    assert mean(point["accuracy"]) == pytest.approx(0.6)
+    assert point["accuracy"]["n"] == 20
+    assert mean(found["at_equal_accuracy"]["10 merged drafts"]["budgets"][0]["gain"]) == pytest.approx(0.5)
 
 
 def test_one_context_gives_no_interval(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sleeptime.core.errors import InputError
-from sleeptime.lab.statistics import Bootstrap, clustered_standard_error, divide
+from sleeptime.lab.statistics import Bootstrap, Estimate, clustered_standard_error, divide
 from tests.support.estimates import covers, ends, given
 
 
@@ -92,6 +92,24 @@ def test_an_accuracy_without_a_single_error_is_not_certain() -> None:
     assert bootstrap.share([0] + [1] * 99, contexts) == bootstrap.mean([0] + [1] * 99, contexts)
 
 
+def test_an_accuracy_over_seeds_is_the_mean_of_the_shares_that_each_query_has() -> None:
+    contexts = ["a", "a", "b", "c"]
+    bootstrap = Bootstrap(contexts, seed=0)
+    assert bootstrap.share([1 / 3, 1.0, 0.0, 2 / 3], contexts) == bootstrap.mean([1 / 3, 1.0, 0.0, 2 / 3], contexts)
+    # Three seeds are no further trials: what all of them get right is as certain as what one does.
+    assert bootstrap.share(np.ones((4, 3)).mean(axis=1), contexts) == bootstrap.share([1] * 4, contexts)
+
+
+def test_an_estimate_is_told_from_a_value_by_its_whole_interval() -> None:
+    assert Estimate(0.2, 0.1, 0.3, 20, 10).is_above()
+    assert not Estimate(0.2, 0.1, 0.3, 20, 10).is_above(0.1)
+    assert Estimate(-0.2, -0.3, -0.1, 20, 10).is_below()
+    assert not Estimate(0.2, -0.1, 0.5, 20, 10).is_above()
+    without = Estimate(5.0, None, None, 4, 1)
+    assert not without.is_above()
+    assert not without.is_below(9.0)
+
+
 def test_a_paired_difference_is_narrower_than_its_arms() -> None:
     contexts, without = clustered(np.random.default_rng(8), 100, 4)
     with_sleep = without.copy()
@@ -166,5 +184,5 @@ def test_settings_that_cannot_be_used_are_refused() -> None:
         Bootstrap([], seed=0)
     with pytest.raises(InputError, match="100 resamples"):
         Bootstrap(["a"], seed=0, resamples=10)
-    with pytest.raises(InputError, match="0 or 1"):
-        Bootstrap(["a", "b"], seed=0).share([0.5, 1.0], ["a", "b"])
+    with pytest.raises(InputError, match="from 0 to 1"):
+        Bootstrap(["a", "b"], seed=0).share([0.5, 1.1], ["a", "b"])

@@ -139,7 +139,7 @@ def test_budgets_that_cannot_be_used_are_refused() -> None:
     bootstrap = Bootstrap(TEN, seed=0)
     with pytest.raises(InputError, match="at least one measured budget"):
         spent_at([], [0.5], bootstrap)
-    with pytest.raises(InputError, match="0 or 1"):
-        spent_at([Measured("v0", TEN, [0.5] * 10, [1.0] * 10)], [0.5], bootstrap)
+    with pytest.raises(InputError, match="from 0 to 1"):
+        spent_at([Measured("v0", TEN, [1.5] * 10, [1.0] * 10)], [0.5], bootstrap)
     with pytest.raises(InputError, match="3 entries for 10 rows"):
         spent_at([Measured("v0", TEN, [1] * 10, [1.0] * 3)], [0.5], bootstrap)
