@@ -12,12 +12,14 @@
     │   ├── Unreadable              a source cannot be opened or fetched
     │   └── ForeignText             the embedded model nano cannot read this text
     ├── CapReached                  a cap on spend leaves no room for the next call
+    ├── NotNow                      it has to wait, and nothing is wrong with it; carries ``until``
     ├── NotFound                    a named context, version or note does not exist
     ├── ModelError                  a model call failed
     │   ├── RateLimited             429; carries ``retry_after_s``
     │   ├── ProviderDown            5xx, or no connection
     │   ├── ModelTimeout            no reply in time
     │   ├── BadReply                malformed reply or cut stream
+    │   ├── BatchOverdue            a batch did not answer it in time; carries ``is_free``
     │   └── RequestRejected         any other 4xx; carries ``status``
     │       └── PromptRejected      for what this prompt holds: another one may pass
     └── StoreError                  the database refused or is not what we expect
@@ -28,6 +30,7 @@ they enter, with ``raise ... from``.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -72,7 +75,32 @@ class ForeignText(InputError):
 
 
 class CapReached(SleeptimeError):
-    """The next call could go over a cap on spend; what was paid for is kept."""
+    """The next call could go over a cap on spend; what was paid for is kept.
+
+    Args:
+        message: what happened.
+        is_held: calls under way hold the room, so that it may be there when they end.
+    """
+
+    def __init__(self, message: str, *, is_held: bool = False) -> None:
+        super().__init__(message)
+        self.is_held = is_held
+
+
+class NotNow(SleeptimeError):
+    """What was asked can be done later: try again at a moment. No call is under way, or a provider has it in hand.
+
+    Args:
+        message: what it waits for.
+        until: when to try again, aware.
+    """
+
+    def __init__(self, message: str, until: datetime) -> None:
+        super().__init__(message, until)
+        self.until = until
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class NotFound(SleeptimeError):
@@ -106,6 +134,19 @@ class ModelTimeout(ModelError):
 
 class BadReply(ModelError):
     """The reply was malformed or its stream ended early."""
+
+
+class BatchOverdue(ModelError):
+    """The provider's batch ended, or was given up, without an answer to this call; it can be made by itself.
+
+    Args:
+        message: what happened.
+        is_free: the provider said that it did not work on it.
+    """
+
+    def __init__(self, message: str, *, is_free: bool = False) -> None:
+        super().__init__(message)
+        self.is_free = is_free
 
 
 class RequestRejected(ModelError):

@@ -16,6 +16,7 @@ from pydantic_ai.usage import RequestUsage
 
 from sleeptime.core.errors import (
     BadReply,
+    BatchOverdue,
     InputError,
     ModelError,
     ModelTimeout,
@@ -84,6 +85,8 @@ def _own_fault(error: SleeptimeError) -> Fault:
         return Fault(error, can_retry=True, is_free=True)
     if isinstance(error, ModelTimeout):
         return Fault(error, can_retry=True)
+    if isinstance(error, BatchOverdue):
+        return Fault(error, is_free=error.is_free)
     return Fault(error, is_free=not isinstance(error, ModelError) or isinstance(error, RequestRejected))
 
 

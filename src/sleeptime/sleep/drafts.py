@@ -1,4 +1,4 @@
-"""Drafts: k independent samples of one strategy, side by side (arXiv:2504.13171, section 5)."""
+"""Drafts: k independent samples of one strategy, side by side (arXiv:2504.13171, section 5), of each piece."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from pydantic_ai.settings import ModelSettings, merge_model_settings
 from pydantic_ai.tools import ToolDefinition
 
 from sleeptime.core.context import Context
-from sleeptime.core.errors import CapReached, InputError
+from sleeptime.core.errors import CapReached, InputError, NotNow
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.tokens import TokenCounter, approximate_tokens
 from sleeptime.prompts.load import Prompt, load_prompt
 from sleeptime.sleep.dialogue import Dialogue, request_digest
+from sleeptime.sleep.incremental import Study
 from sleeptime.sleep.notes import NOTES_TOOLS, write_notes
 from sleeptime.sleep.outcome import Draft
 from sleeptime.sleep.rethink import RETHINK_TOOLS, rethink
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 """Told after every draft: how many are done, and of how many."""
+
+Models = Callable[[int], Model]
+"""The model that makes a draft. Drafts are counted over all pieces: draft d of piece p is ``p * drafts + d``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,59 +48,104 @@ _PROCEDURES: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """What came of a study.
+
+    Args:
+        of_piece: drafts of each piece, in order; none of one that was not come to.
+        stop: why not all were made; ``None`` when all were.
+    """
+
+    of_piece: tuple[tuple[Draft, ...], ...]
+    stop: CapReached | None = None
+
+
 async def make_drafts(
-    model: Model,
-    context: Context,
+    models: Models,
+    study: Study,
+    name: str,
     settings: SleepSettings,
     *,
     model_settings: ModelSettings | None,
     progress: Progress | None,
     count: TokenCounter,
-) -> tuple[Draft, ...]:
-    """Make the drafts, a bounded number at once; a draft that fails does not disturb the others.
+) -> Drafts:
+    """Make the drafts of every piece, a bounded number at once; a draft that fails does not disturb the others.
 
     Args:
-        model: any model; draft i is sampled with ``settings.of_draft(i)``.
-        context: what to study.
+        models: who makes which draft; draft i of a piece is sampled with ``settings.of_draft(i)``.
+        study: what to read.
+        name: of the context.
         settings: strategy, number of drafts, concurrency and limits.
         model_settings: further settings of every request, such as a provider's effort; those of the draft win.
         progress: called after every draft.
         count: tokens of a text, for the cap.
 
     Returns:
-        One draft per number, in order.
+        The drafts. When a cap on spend leaves no room for the next call, drafts under way go on to their own end, and no
+        other is begun.
 
     Raises:
         InputError: the model cannot take this at all, so no draft could succeed; the others are cancelled.
+        NotNow: a draft has to wait; all others were made, and the earliest moment is told.
+        CapReached: a cap was reached before all drafts of any piece were made.
     """
     gate = asyncio.Semaphore(settings.concurrency)
-    done = 0
+    done, stop = 0, None
+    waiting: list[NotNow] = []
 
-    async def make(index: int) -> Draft:
-        nonlocal done
+    async def make(unit: int) -> Draft | None:
+        nonlocal done, stop
+        number, index = divmod(unit, settings.drafts)
+        piece = study.pieces[number]
         async with gate:
-            draft = await make_draft(model, context, settings, index, model_settings, count)
+            if stop is not None:
+                return None
+            try:
+                context = piece.context(name)
+                memory = piece.memory(index)
+                draft = await make_draft(models(unit), context, settings, index, model_settings, count, memory=memory)
+            except CapReached as error:
+                stop = stop or error
+                return None
+            except NotNow as error:
+                waiting.append(error)
+                return None
         done += 1
         if progress is not None:
-            progress(done, settings.drafts)
+            progress(done, len(study.pieces) * settings.drafts)
         return draft
 
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(make(index)) for index in range(settings.drafts)]
+            tasks = [group.create_task(make(unit)) for unit in range(len(study.pieces) * settings.drafts)]
     except BaseExceptionGroup as errors:
         raise _first(errors) from None
-    return tuple(task.result() for task in tasks)
+    if waiting:
+        raise min(waiting, key=lambda error: error.until)
+    made = [task.result() for task in tasks]
+    pieces = [made[i : i + settings.drafts] for i in range(0, len(made), settings.drafts)]
+    whole = tuple(tuple(draft for draft in drafts if draft is not None) if all(drafts) else () for drafts in pieces)
+    if stop is not None and not any(whole):
+        raise stop
+    return Drafts(whole, stop)
 
 
-def told_digest(settings: SleepSettings) -> str:
-    """Digest of everything constant that the model is told: the prompt and the tools of the strategy."""
+def told_digest(settings: SleepSettings, *, is_rewriting: bool = False) -> str:
+    """Digest of everything constant that the model is told: the prompt and the tools of the strategy.
+
+    Args:
+        settings: profile and strategy.
+        is_rewriting: drafts start from texts that are there.
+    """
     procedure = _PROCEDURES[settings.strategy]
-    return request_digest(_prompt(settings), procedure.tools)
+    return request_digest(_prompt(settings, is_rewriting=is_rewriting), procedure.tools)
 
 
-def _prompt(settings: SleepSettings) -> Prompt:
-    return load_prompt(settings.profile, _PROCEDURES[settings.strategy].prompt_name)
+def _prompt(settings: SleepSettings, *, is_rewriting: bool) -> Prompt:
+    name = _PROCEDURES[settings.strategy].prompt_name
+    return load_prompt(settings.profile, "revise" if is_rewriting and settings.profile == "default" else name)
 
 
 async def make_draft(
@@ -107,33 +156,39 @@ async def make_draft(
     model_settings: ModelSettings | None = None,
     count: TokenCounter = approximate_tokens,
     *,
+    memory: str = "",
     forgiven: type[Exception] | tuple[type[Exception], ...] = Exception,
 ) -> Draft:
     """Make draft number ``index``; what goes wrong with it is its outcome.
 
     Args:
-        model, context, settings, model_settings, count: as for `make_drafts`.
+        model: any model.
+        context: what to study.
+        settings, model_settings, count: as for `make_drafts`.
         index: number of the draft, from 0.
+        memory: a text that strategy `rethink` starts from.
         forgiven: kinds of errors that end as a failed draft; others are raised.
 
     Raises:
         InputError: the model cannot take this context or these settings at all.
         CapReached: a cap on spend leaves no room for the next call.
+        NotNow: the next call has to wait; the draft can be made later.
     """
     procedure = _PROCEDURES[settings.strategy]
     dialogue = Dialogue(
         model,
-        _prompt(settings),
+        _prompt(settings, is_rewriting=bool(memory)),
         procedure.tools,
         merge_model_settings(model_settings, settings.of_draft(index)) or ModelSettings(),
         parts=context.parts,
         effort=settings.effort,
         max_note_tokens=settings.max_note_tokens,
         max_rethinks=settings.max_rethinks,
+        memory=memory,
     )
     try:
         return await procedure.run(dialogue, context, settings, count)
-    except (InputError, CapReached):
+    except (InputError, CapReached, NotNow):
         raise
     except forgiven as error:  # the edge of a draft: whatever happened, the other drafts count
         log.info("draft %d of context %r failed", index, context.name, exc_info=True)

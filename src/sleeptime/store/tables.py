@@ -397,13 +397,16 @@ class JobRow(Table):
 
 class BatchRow(Table):
     __tablename__ = "batch"
+    __table_args__ = (Index(None, "handle"),)
     job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """That of its call."""
     provider: Mapped[str]
     handle: Mapped[str | None]
-    """What the provider calls it; None between our intent and its answer."""
+    """What the provider calls the batch; None between our intent and its answer."""
     state: Mapped[str] = mapped_column(String(16))
-    submitted_at: Mapped[datetime]
+    intended_at: Mapped[datetime]
+    """Before it was sent: the batch is not older at the provider."""
     deadline: Mapped[datetime]
 
 

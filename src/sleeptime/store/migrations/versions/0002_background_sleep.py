@@ -155,11 +155,12 @@ def upgrade() -> None:
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("handle", sa.Text(), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
-        sa.Column("submitted_at", MOMENT, nullable=False),
+        sa.Column("intended_at", MOMENT, nullable=False),
         sa.Column("deadline", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name="fk_batch_job_id_job", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", "key", name="pk_batch"),
     )
+    op.create_index("ix_batch_handle", "batch", ["handle"], unique=False)
     op.add_column("call", sa.Column("key", sa.String(length=64), nullable=True))
     op.add_column("call", sa.Column("reply", sa.Text(), nullable=True))
     op.add_column("call", sa.Column("worker", sa.Text(), nullable=True))
