@@ -312,7 +312,7 @@ async def _end(connection: AsyncConnection, chosen: ColumnElement[bool], ending:
     ended = (await connection.execute(statement.returning(JobRow.tenant, JobRow.id, JobRow.context_id))).one_or_none()
     if ended is None:
         return None
-    await ledger_rows.drop_replies(connection, ended.tenant, ended.id)
+    await ledger_rows.close_job(connection, ended.tenant, ended.id)
     context_id: int = ended.context_id
     return context_id
 

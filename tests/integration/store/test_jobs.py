@@ -1,0 +1,283 @@
+"""Jobs: one row per work, one worker per run, and no effect of a run that has passed, on both engines."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+
+import pytest
+
+from sleeptime.core.back_off import BackOff, SleepState
+from sleeptime.core.errors import InputError, NotFound
+from sleeptime.core.job import BY_HAND, Ending, Job, JobState, NewJob, Wanted
+from sleeptime.core.outcome import Outcome
+from sleeptime.core.worker import WorkerState
+from sleeptime.store.store import Store
+from sleeptime.store.work_store import WorkStore
+from tests.integration.store.builders import context
+
+SHOP = context(a="one")
+DEAD_AFTER = timedelta(seconds=15)
+
+
+def new_job(*, model: str | None = "nano", drafts: int = 1, priority: int = BY_HAND) -> NewJob:
+    """A job on `SHOP`."""
+    settings = {"model": model, "drafts": drafts}
+    return NewJob(context_version=SHOP.version, settings=settings, drafts=drafts, trigger="hand", priority=priority)
+
+
+@pytest.fixture
+async def shop(store: Store) -> Store:
+    """A store with the context `SHOP`."""
+    await store.add_context(SHOP)
+    return store
+
+
+async def running(store: Store, worker: str = "w1", new: NewJob | None = None) -> Job:
+    """A job that this worker runs."""
+    job, is_new = await store.jobs.add("shop", new or new_job(), worker=worker)
+    assert is_new
+    return job
+
+
+async def test_the_same_work_is_one_job_until_it_is_over(shop: Store) -> None:
+    first, is_new = await shop.jobs.add("shop", new_job())
+    assert is_new
+    again, is_new = await shop.jobs.add("shop", new_job())
+    assert (again, is_new) == (first, False)
+    other, is_new = await shop.jobs.add("shop", new_job(drafts=2))
+    assert is_new
+    assert other.id != first.id
+    await shop.jobs.cancel(first.id)
+    third, is_new = await shop.jobs.add("shop", new_job())
+    assert is_new
+    assert third.id != first.id
+
+
+async def test_the_same_work_asked_for_at_once_is_one_job(database_url: str) -> None:
+    stores = [await Store.open(database_url) for _ in range(4)]
+    await stores[0].add_context(SHOP)
+    added = await asyncio.gather(*(stores[n % 4].jobs.add("shop", new_job()) for n in range(12)))
+    assert len({job.id for job, _ in added}) == 1
+    assert sum(is_new for _, is_new in added) == 1
+    for store in stores:
+        await store.close()
+
+
+async def test_a_run_is_taken_once_however_many_try(database_url: str) -> None:
+    stores = [await Store.open(database_url) for _ in range(4)]
+    await stores[0].add_context(SHOP)
+    job, _ = await stores[0].jobs.add("shop", new_job())
+    taken = await asyncio.gather(*(stores[n % 4].work.take(job.id, 1, f"w{n}") for n in range(12)))
+    (mine,) = [each for each in taken if each is not None]
+    assert mine.state is JobState.RUNNING
+    assert (await stores[1].jobs.job(job.id)).worker == mine.worker
+    for store in stores:
+        await store.close()
+
+
+async def test_every_queued_job_is_handed_over_by_one_worker(database_url: str) -> None:
+    stores = [await Store.open(database_url) for _ in range(3)]
+    await stores[0].add_context(SHOP)
+    ids = [(await stores[0].jobs.add("shop", new_job(drafts=n + 1)))[0].id for n in range(30)]
+
+    async def take_all(store: Store, worker: str) -> list[str]:
+        got: list[str] = []
+        while assigned := await store.work.assign(worker, 4):
+            got += [each.job_id for each in assigned]
+        return got
+
+    shares = await asyncio.gather(*(take_all(store, f"w{n}") for n, store in enumerate(stores)))
+    assert sorted(chain.from_iterable(shares)) == sorted(ids)
+    for store in stores:
+        await store.close()
+
+
+async def test_jobs_are_handed_over_oldest_first(shop: Store) -> None:
+    ids = [(await shop.jobs.add("shop", new_job(drafts=n + 1)))[0].id for n in range(5)]
+    first = await shop.work.assign("w1", 3)
+    second = await shop.work.assign("w1", 3)
+    assert [each.job_id for each in (*first, *second)] == ids
+    await shop.work.unassign([ids[1]])
+    assert [each.job_id for each in await shop.work.assign("w2", 3)] == [ids[1]]
+    assert await shop.work.unassign_all() == 5
+
+
+async def test_a_run_that_has_passed_changes_nothing(shop: Store) -> None:
+    work, stale = shop.work, await running(shop)
+    assert await work.give_up(stale) is JobState.QUEUED
+    assert await work.wanted(stale) is None
+    assert not await work.finish(stale, Ending(Outcome.FAILED, "too late"), BackOff())
+    assert await work.give_up(stale) is None
+    assert not await work.wait(stale, datetime.now(UTC), "a batch")
+    await work.progress(stale, 1)
+    assert await work.take(stale.id, 1, "w1") is None
+    now = await shop.jobs.job(stale.id)
+    assert (now.state, now.run, now.worker, now.drafts_done) == (JobState.QUEUED, 2, None, 0)
+    fresh = await work.take(stale.id, 2, "w2")
+    assert fresh is not None
+    assert not await work.finish(stale, Ending(Outcome.FAILED, "too late"), BackOff())
+    assert await work.finish(fresh, Ending(Outcome.NOTHING_NEW, "all known"), BackOff())
+    assert await shop.jobs.sleep_state("shop") != SleepState()
+
+
+async def test_pause_resume_and_cancel_act_at_once_on_a_job_that_does_not_run(shop: Store) -> None:
+    job, _ = await shop.jobs.add("shop", new_job())
+    (paused,) = await shop.jobs.pause(job.id)
+    assert paused.state is JobState.PAUSED
+    assert await shop.work.take(job.id, 1, "w1") is None
+    (resumed,) = await shop.jobs.resume("shop")
+    assert (resumed.state, resumed.run) == (JobState.QUEUED, 2)
+    (over,) = await shop.jobs.cancel(job.id)
+    assert (over.state, over.outcome, over.reason) == (JobState.OVER, Outcome.SKIPPED, "cancelled")
+    assert over.finished_at is not None
+    with pytest.raises(InputError, match="is over: skipped: cancelled"):
+        await shop.jobs.resume(job.id)
+
+
+@pytest.mark.parametrize(
+    ("wish", "wanted", "end"),
+    [("pause", Wanted.PAUSE, JobState.PAUSED), ("cancel", Wanted.CANCEL, JobState.OVER)],
+)
+async def test_what_is_wanted_of_a_running_job_waits_for_it(
+    shop: Store, wish: str, wanted: Wanted, end: JobState
+) -> None:
+    job = await running(shop)
+    (told,) = await getattr(shop.jobs, wish)(job.id)
+    assert told.state is JobState.RUNNING
+    assert await shop.work.wanted(job) is wanted
+    assert not await shop.work.wait(job, datetime.now(UTC), "a batch")
+    assert await shop.work.give_up(job) is end
+
+
+async def test_a_pause_of_a_running_job_can_be_taken_back(shop: Store) -> None:
+    job = await running(shop)
+    await shop.jobs.pause(job.id)
+    await shop.jobs.resume(job.id)
+    assert await shop.work.wanted(job) is Wanted.RUN
+    assert await shop.work.give_up(job) is JobState.QUEUED
+
+
+async def test_a_pause_and_a_start_at_once_never_lose_the_pause(database_url: str) -> None:
+    stores = [await Store.open(database_url) for _ in range(2)]
+    await stores[0].add_context(SHOP)
+    for n in range(8):
+        job, _ = await stores[0].jobs.add("shop", new_job(drafts=n + 1))
+        taken, _ = await asyncio.gather(stores[0].work.take(job.id, 1, "w1"), stores[1].jobs.pause(job.id))
+        now = await stores[0].jobs.job(job.id)
+        assert now.state is JobState.PAUSED if taken is None else now.wanted is Wanted.PAUSE
+    for store in stores:
+        await store.close()
+
+
+async def test_a_waiting_job_goes_on_when_its_moment_has_come(shop: Store) -> None:
+    soon, later = await running(shop), await running(shop, new=new_job(drafts=2))
+    assert await shop.work.wait(soon, datetime.now(UTC) - timedelta(seconds=1), "a batch")
+    assert await shop.work.wait(later, datetime.now(UTC) + timedelta(hours=1), "a batch")
+    assert await shop.work.end_waiting(10) == 1
+    states = {job.id: (job.state, job.run, job.reason) for job in await shop.jobs.list()}
+    assert states == {soon.id: (JobState.QUEUED, 2, ""), later.id: (JobState.WAITING, 1, "a batch")}
+
+
+async def test_a_dead_worker_loses_its_jobs_and_a_living_one_does_not(shop: Store) -> None:
+    work = shop.work
+    for worker in ("w1", "w2"):
+        assert not await work.beat(worker, "elsewhere", 1, WorkerState.WORKING)
+    ran, homeless = await running(shop), await running(shop, new=new_job(model=None))
+    handed, _ = await shop.jobs.add("shop", new_job(drafts=2))
+    await work.assign("w1", 1)
+    alive = await running(shop, "w2", new_job(drafts=3))
+    await asyncio.sleep(0.02)
+    await work.beat("w2", "elsewhere", 1, WorkerState.WORKING)
+    (reaped,) = await work.reap(timedelta(seconds=0.02), "here", lambda worker: False)
+    assert reaped.worker.id == "w1"
+    assert sorted(reaped.runs) == sorted([(ran.id, 1), (homeless.id, 1)])
+    jobs = {job.id: job for job in await shop.jobs.list()}
+    assert (jobs[ran.id].state, jobs[ran.id].run) == (JobState.QUEUED, 2)
+    assert (jobs[homeless.id].state, jobs[homeless.id].run) == (JobState.PAUSED, 1)
+    assert "its model is gone" in jobs[homeless.id].reason
+    assert (jobs[handed.id].state, jobs[handed.id].run, jobs[handed.id].worker) == (JobState.QUEUED, 1, None)
+    assert jobs[alive.id] == alive
+    assert [worker.id for worker in await work.workers()] == ["w2"]
+    assert not await work.beat("w1", "elsewhere", 1, WorkerState.WORKING), "it is told that it was taken for dead"
+
+
+async def test_a_process_that_ended_on_this_host_is_dead_at_once(shop: Store) -> None:
+    for worker, host, pid in (("w1", "here", 1), ("w2", "here", 2), ("w3", "elsewhere", 1)):
+        await shop.work.beat(worker, host, pid, WorkerState.WORKING)
+    reaped = await shop.work.reap(DEAD_AFTER, "here", lambda worker: worker.pid == 1)
+    assert [each.worker.id for each in reaped] == ["w1"]
+
+
+async def test_two_reapers_take_a_dead_worker_once(database_url: str) -> None:
+    stores = [await Store.open(database_url) for _ in range(3)]
+    await stores[0].add_context(SHOP)
+    await stores[0].work.beat("w1", "here", 1, WorkerState.WORKING)
+    job = await running(stores[0])
+    reaped = await asyncio.gather(*(store.work.reap(DEAD_AFTER, "here", lambda worker: True) for store in stores))
+    assert len([*chain.from_iterable(reaped)]) == 1
+    assert (await stores[0].jobs.job(job.id)).run == 2
+    for store in stores:
+        await store.close()
+
+
+async def test_what_is_wanted_of_a_job_outlives_its_worker(shop: Store) -> None:
+    paused, cancelled = await running(shop), await running(shop, new=new_job(drafts=2))
+    await shop.jobs.pause(paused.id)
+    await shop.jobs.cancel(cancelled.id)
+    await shop.work.beat("w1", "here", 1, WorkerState.WORKING)
+    await shop.work.reap(DEAD_AFTER, "here", lambda worker: True)
+    assert (await shop.jobs.job(paused.id)).state is JobState.PAUSED
+    assert (await shop.jobs.job(cancelled.id)).outcome is Outcome.SKIPPED
+
+
+async def test_a_tenant_neither_sees_nor_steers_the_jobs_of_another(shop: Store) -> None:
+    job, _ = await shop.jobs.add("shop", new_job())
+    other = shop.for_tenant("other").jobs
+    assert await other.list() == ()
+    for act in (other.job, other.pause, other.resume, other.cancel, other.release):
+        with pytest.raises(NotFound):
+            await act(job.id)
+        with pytest.raises(NotFound):
+            await act("shop")
+
+
+async def test_the_list_shows_the_oldest_unfinished_and_the_youngest_that_are_over(shop: Store) -> None:
+    ids = [(await shop.jobs.add("shop", new_job(drafts=n + 1)))[0].id for n in range(6)]
+    for job_id in ids[:3]:
+        await shop.jobs.cancel(job_id)
+    assert [job.id for job in await shop.jobs.list(limit=2)] == [ids[1], ids[2], ids[3], ids[4]]
+    assert [job.id for job in await shop.jobs.list("shop")] == ids
+
+
+async def test_failures_in_a_row_quarantine_a_context_until_it_is_released(shop: Store) -> None:
+    for n in range(BackOff().max_failures):
+        job = await running(shop, new=new_job(drafts=n + 1))
+        assert await shop.work.finish(job, Ending(Outcome.FAILED, f"failure {n}"), BackOff())
+    state = await shop.jobs.sleep_state("shop")
+    assert state.quarantined_at is not None
+    assert state.last_error == "failure 4"
+    assert await shop.jobs.release("shop") == state
+    assert (await shop.jobs.sleep_state("shop")).quarantined_at is None
+
+
+async def test_sleeps_that_end_at_once_are_all_counted(database_url: str) -> None:
+    stores = [await Store.open(database_url) for _ in range(4)]
+    await stores[0].add_context(SHOP)
+    jobs = [await running(stores[0], new=new_job(drafts=n + 1)) for n in range(4)]
+    ending = Ending(Outcome.FAILED, "down")
+    await asyncio.gather(*(store.work.finish(job, ending, BackOff()) for store, job in zip(stores, jobs, strict=True)))
+    assert (await stores[0].jobs.sleep_state("shop")).failures == 4
+    for store in stores:
+        await store.close()
+
+
+async def test_counters_of_workers_are_read_by_the_clock_of_the_database(shop: Store) -> None:
+    work: WorkStore = shop.work
+    await work.beat("w1", "elsewhere", 1, WorkerState.ALONE)
+    (worker,) = await work.workers()
+    assert abs(worker.heartbeat_at - datetime.now(UTC)) < timedelta(minutes=1)
+    assert worker.state is WorkerState.ALONE
+    await work.leave("w1")
+    assert await work.workers() == ()
