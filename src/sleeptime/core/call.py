@@ -113,8 +113,8 @@ class CallLedger(Protocol):
     async def begin(self, call: Call) -> None:
         """Keep that the call is about to be made, with ``call.reserved`` counted against every cap: both, or neither.
 
-        May wait while calls under way hold the room. Safe to repeat for one id. Whatever it raises, a cancellation
-        too: nothing is reserved, and the call must not be made.
+        May wait while calls under way hold the room. Safe to repeat for one id: a call that was left, or lost, is under
+        way again. Whatever it raises, a cancellation too: nothing is reserved, and the call must not be made.
 
         Args:
             call: its outcome is `RUNNING`.
@@ -134,6 +134,13 @@ class CallLedger(Protocol):
         Args:
             call: of the id that was begun; ``call.reserved`` is what stays in doubt.
             reply: the reply as JSON, for `answered`; ``None`` unless it was answered and has a key.
+        """
+        ...
+
+    async def leave(self, call: Call) -> None:
+        """Keep that the provider has the call in hand, and that who asks for it again by the same id gets the answer.
+
+        It stays under way, whatever becomes of its maker. Safe to repeat.
         """
         ...
 

@@ -47,6 +47,11 @@ class Usage:
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
         )
 
+    @property
+    def total_tokens(self) -> int:
+        """Tokens of all classes together; reasoning is part of the output."""
+        return self.input_tokens + self.cached_input_tokens + self.cache_write_tokens + self.output_tokens
+
     @classmethod
     def from_inclusive(cls, usage: InclusiveUsage) -> Usage:
         """Take counts whose input includes what was cached: fresh input is what is left.

@@ -11,11 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sleeptime.store.tables import Table
 
 
-async def insert_unless_there(connection: AsyncConnection, table: type[Table], rows: Sequence[dict[str, Any]]) -> None:
-    """``INSERT ... ON CONFLICT DO NOTHING``, so that what is recorded twice is kept once."""
+async def insert_unless_there(connection: AsyncConnection, table: type[Table], rows: Sequence[dict[str, Any]]) -> int:
+    """``INSERT ... ON CONFLICT DO NOTHING``, so that what is recorded twice is kept once.
+
+    Returns:
+        How many rows were not there before.
+    """
     if not rows:
-        return
-    if connection.dialect.name == "postgresql":
-        await connection.execute(postgresql.insert(table).on_conflict_do_nothing(), rows)
-    else:
-        await connection.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
+        return 0
+    insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    statement = insert.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    return (await connection.execute(statement, rows)).rowcount

@@ -1,28 +1,169 @@
-"""Rows of the ledger: calls and queries, each kept once however often it is recorded.
+"""Rows of the ledger: calls, each known before it is made, and how it ended. Sums follow in the same transaction.
 
-Every function works on a connection whose transaction belongs to the caller, and on one tenant.
+::
+
+    (none) --begin--> running --end--> ok, or the name of an error
+                      running --withdraw--> (none): it was never made
+                      running --leave--> running, of no worker: a provider has it in hand
+                      running --lose--> lost --end--> as above: its maker was not dead after all
+                                        lost --begin--> running: it is taken up again
+
+Every function works on a connection whose transaction belongs to the caller, and, but for `lose`, on one tenant.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, delete, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sleeptime.core.call import Call, Phase
+from sleeptime.core.call import LOST, OK, RUNNING, Call, Phase, WorstCase
+from sleeptime.core.caps import Caps
 from sleeptime.core.price import Tier
-from sleeptime.core.query import Query
-from sleeptime.core.text import checked_text, kept_text
+from sleeptime.core.spend import Spend
+from sleeptime.core.text import kept_text
 from sleeptime.core.usage import Usage
+from sleeptime.store import spend_rows
 from sleeptime.store.conflict import insert_unless_there
-from sleeptime.store.context_rows import Head
-from sleeptime.store.tables import CallRow, ContextRow, LearnedRow, QueryRow
+from sleeptime.store.spend_rows import SpendKey, keys_of
+from sleeptime.store.tables import CallRow
+
+_OPEN = (RUNNING, LOST)
+# Written out, for an engine uses a partial index only where it sees that the condition holds.
+_IS_RUNNING = CallRow.outcome == literal_column(f"'{RUNNING}'")
+_IS_ANSWERED = CallRow.outcome == literal_column(f"'{OK}'")
 
 
-async def add_call(connection: AsyncConnection, tenant: str, call: Call) -> None:
-    """Keep a call. It was paid for, so it is kept whether its context exists or not."""
-    row = {
+async def begin(connection: AsyncConnection, tenant: str, call: Call, caps: Caps) -> None:
+    """Keep that a call is about to be made, and reserve its worst case; both once. One that was left or lost goes on.
+
+    Raises:
+        CapReached, InputError: as `spend_rows.reserve`; the caller's transaction must not be kept.
+    """
+    assert call.outcome == RUNNING, "a call begins before it ends"
+    if await insert_unless_there(connection, CallRow, [_row(tenant, call, None)]):
+        await spend_rows.reserve(connection, tenant, call, caps)
+    elif (there := await _find(connection, tenant, call)) is not None and there.outcome in _OPEN:
+        await connection.execute(update(CallRow).where(*_is(tenant, call)).values(outcome=RUNNING, worker=call.worker))
+        change = Spend.of(replace(there, outcome=RUNNING)) - Spend.of(there)
+        await spend_rows.add(connection, dict.fromkeys(keys_of(tenant, there), change))
+
+
+async def end(connection: AsyncConnection, tenant: str, call: Call, reply: str | None = None) -> None:
+    """Keep how a call ended, once, begun or not: it was paid for.
+
+    A second answer to the same call of a job has no key any more: the first one counts.
+    """
+    assert call.outcome not in _OPEN, "a call that ended has an outcome of its own"
+    row = _row(tenant, call, reply)
+    if call.key is not None and call.outcome == OK and await _has_answer(connection, tenant, call):
+        row |= {"key": None, "reply": None}
+    there = await _find(connection, tenant, call)
+    if there is None:
+        await connection.execute(insert(CallRow).values(row))
+        change = Spend.of(call)
+    elif there.outcome in _OPEN:
+        call = replace(call, at=there.at)  # it counts to the day on which it began
+        await connection.execute(update(CallRow).where(*_is(tenant, call)).values(row | {"at": there.at}))
+        change = Spend.of(call) - Spend.of(there)
+    else:
+        return
+    await spend_rows.add(connection, dict.fromkeys(keys_of(tenant, call), change))
+
+
+async def leave(connection: AsyncConnection, tenant: str, call: Call) -> None:
+    """Take a running call from its worker: a provider has it in hand, whatever becomes of the worker."""
+    await connection.execute(update(CallRow).where(*_is(tenant, call), _IS_RUNNING).values(worker=None))
+
+
+async def withdraw(connection: AsyncConnection, tenant: str, call: Call) -> None:
+    """Take a call back that was begun, and will not be made."""
+    gone = delete(CallRow).where(*_is(tenant, call), _IS_RUNNING).returning(*CallRow.__table__.columns)
+    found = (await connection.execute(gone)).one_or_none()
+    if found is not None:
+        change = Spend() - Spend.of(_call(found))
+        await spend_rows.add(connection, dict.fromkeys(keys_of(tenant, call), change))
+
+
+async def lose(connection: AsyncConnection, workers: Collection[str], *, unowned_before: datetime | None = None) -> int:
+    """Mark the running calls of dead workers as lost, of every tenant; what they may have used stays counted.
+
+    Args:
+        connection: of the caller.
+        workers: that are dead.
+        unowned_before: also the calls of no job and no worker that began before.
+
+    Returns:
+        How many there were.
+    """
+    of_dead: ColumnElement[bool] = CallRow.worker.in_(workers)
+    if unowned_before is not None:
+        of_dead |= CallRow.worker.is_(None) & CallRow.key.is_(None) & (CallRow.at < unowned_before)
+    return await _lose(connection, of_dead)
+
+
+async def close_job(connection: AsyncConnection, tenant: str, job_id: str) -> None:
+    """Forget the replies of a job that is over, and give up calls that are still under way; for the transaction that
+    finishes it.
+    """
+    of_job = (CallRow.tenant == tenant) & (CallRow.job_id == job_id)
+    await connection.execute(update(CallRow).where(of_job, CallRow.reply.is_not(None)).values(reply=None))
+    await _lose(connection, of_job)
+
+
+async def _lose(connection: AsyncConnection, such: ColumnElement[bool]) -> int:
+    losing = update(CallRow).where(_IS_RUNNING, such).values(outcome=LOST).returning(*CallRow.__table__.columns)
+    lost = (await connection.execute(losing)).all()
+    changes: dict[SpendKey, Spend] = defaultdict(Spend)
+    for row in lost:
+        call = _call(row)
+        for key in keys_of(row.tenant, call):
+            changes[key] += Spend.of(call) - Spend.of(replace(call, outcome=RUNNING))
+    await spend_rows.add(connection, changes)
+    return len(lost)
+
+
+async def answered(connection: AsyncConnection, tenant: str, job_id: str, key: str) -> str | None:
+    """The kept reply to a job's call, if it was answered."""
+    kept = select(CallRow.reply).where(CallRow.tenant == tenant, CallRow.job_id == job_id, CallRow.key == key)
+    return (await connection.execute(kept.where(_IS_ANSWERED))).scalar_one_or_none()
+
+
+async def list_calls(
+    connection: AsyncConnection, tenant: str, *, context: str | None = None, job_id: str | None = None
+) -> tuple[Call, ...]:
+    """Calls of one context, of one job, or all, oldest first."""
+    statement = select(*CallRow.__table__.columns).where(CallRow.tenant == tenant).order_by(CallRow.at, CallRow.id)
+    if context is not None:
+        statement = statement.where(CallRow.context == context)
+    if job_id is not None:
+        statement = statement.where(CallRow.job_id == job_id)
+    return tuple(_call(row) for row in await connection.execute(statement))
+
+
+async def _find(connection: AsyncConnection, tenant: str, call: Call) -> Call | None:
+    """The call as it is kept, locked."""
+    there = select(*CallRow.__table__.columns).where(*_is(tenant, call)).with_for_update()
+    found = (await connection.execute(there)).one_or_none()
+    return None if found is None else _call(found)
+
+
+async def _has_answer(connection: AsyncConnection, tenant: str, call: Call) -> bool:
+    there = select(CallRow.id).where(CallRow.tenant == tenant, CallRow.job_id == call.job_id, CallRow.key == call.key)
+    return (await connection.execute(there.where(_IS_ANSWERED))).first() is not None
+
+
+def _is(tenant: str, call: Call) -> tuple[Any, ...]:
+    return CallRow.tenant == tenant, CallRow.id == call.id
+
+
+def _row(tenant: str, call: Call, reply: str | None) -> dict[str, Any]:
+    return {
         "tenant": tenant,
         "id": call.id,
         "phase": call.phase,
@@ -31,97 +172,41 @@ async def add_call(connection: AsyncConnection, tenant: str, call: Call) -> None
         "context": call.context,
         "query_id": call.query_id,
         "job_id": call.job_id,
+        "key": call.key,
+        "worker": call.worker,
         "outcome": kept_text(call.outcome),
         "cost_usd": call.cost_usd,
+        "reserved_tokens": call.reserved.tokens,
+        "reserved_usd": call.reserved.cost_usd,
         "latency_s": call.latency_s,
         "at": call.at,
+        "reply": reply,
         **call.usage.as_dict(),
     }
-    await insert_unless_there(connection, CallRow, [row])
 
 
-async def add_query(connection: AsyncConnection, tenant: str, head: Head, query: Query) -> None:
-    """Keep a query.
-
-    Raises:
-        NotText: its text holds a character that cannot be kept.
-    """
-    numbered = select(LearnedRow.id).where(LearnedRow.context_id == head.id, LearnedRow.number == query.learned)
-    numbered = numbered.with_for_update(read=True, key_share=True)  # it is not pruned before this query points to it
-    learned_id = None if query.learned is None else (await connection.execute(numbered)).scalar_one_or_none()
-    row = {
-        "tenant": tenant,
-        "id": query.id,
-        "context_id": head.id,
-        "learned_id": learned_id,
-        "text": checked_text("the query", query.text),
-        "route": query.route,
-        "budget": query.budget,
-        "answer": kept_text(query.answer),
-        "notes_used": list(query.notes_used),
-        "cost_usd": query.cost_usd,
-        "latency_s": query.latency_s,
-        "at": query.at,
-        **query.usage.as_dict(),
-    }
-    await insert_unless_there(connection, QueryRow, [row])
-
-
-async def list_calls(connection: AsyncConnection, tenant: str, context: str | None) -> tuple[Call, ...]:
-    """Calls of one context, or of all and of none (``None``), oldest first."""
-    statement = select(*CallRow.__table__.columns).where(CallRow.tenant == tenant).order_by(CallRow.at, CallRow.id)
-    if context is not None:
-        statement = statement.where(CallRow.context == context)
-    return tuple(
-        Call(
-            phase=Phase(row.phase),
-            model=row.model,
-            usage=_usage(row),
-            context=row.context,
-            tier=Tier(row.tier),
-            cost_usd=row.cost_usd,
-            latency_s=row.latency_s,
-            query_id=row.query_id,
-            job_id=row.job_id,
-            outcome=row.outcome,
-            at=row.at,
-            id=row.id,
-        )
-        for row in await connection.execute(statement)
+def _call(row: Any) -> Call:
+    return Call(
+        phase=Phase(row.phase),
+        model=row.model,
+        usage=usage_of(row),
+        context=row.context,
+        tier=Tier(row.tier),
+        cost_usd=row.cost_usd,
+        latency_s=row.latency_s,
+        query_id=row.query_id,
+        job_id=row.job_id,
+        key=row.key,
+        worker=row.worker,
+        outcome=row.outcome,
+        reserved=WorstCase(row.reserved_tokens, row.reserved_usd),
+        at=row.at,
+        id=row.id,
     )
 
 
-async def list_queries(connection: AsyncConnection, tenant: str, head: Head | None) -> tuple[Query, ...]:
-    """Queries of one context, or of all (``None``), oldest first."""
-    statement = (
-        select(*QueryRow.__table__.columns, ContextRow.name.label("context"), LearnedRow.number.label("learned"))
-        .join(ContextRow, ContextRow.id == QueryRow.context_id)
-        .outerjoin(LearnedRow, LearnedRow.id == QueryRow.learned_id)
-        .where(QueryRow.tenant == tenant)
-        .order_by(QueryRow.at, QueryRow.id)
-    )
-    if head is not None:
-        statement = statement.where(QueryRow.context_id == head.id)
-    return tuple(
-        Query(
-            context=row.context,
-            text=row.text,
-            route=row.route,
-            budget=row.budget,
-            answer=row.answer,
-            notes_used=tuple(row.notes_used),
-            learned=row.learned,
-            usage=_usage(row),
-            cost_usd=row.cost_usd,
-            latency_s=row.latency_s,
-            at=row.at,
-            id=row.id,
-        )
-        for row in await connection.execute(statement)
-    )
-
-
-def _usage(row: Any) -> Usage:
+def usage_of(row: Any) -> Usage:
+    """The token classes of a row of calls or queries."""
     return Usage(
         row.input_tokens, row.cached_input_tokens, row.cache_write_tokens, row.output_tokens, row.reasoning_tokens
     )

@@ -1,0 +1,73 @@
+"""Rows of queries, each kept once however often it is recorded.
+
+Every function works on a connection whose transaction belongs to the caller, and on one tenant.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sleeptime.core.query import Query
+from sleeptime.core.text import checked_text, kept_text
+from sleeptime.store.conflict import insert_unless_there
+from sleeptime.store.context_rows import Head
+from sleeptime.store.ledger_rows import usage_of
+from sleeptime.store.tables import ContextRow, LearnedRow, QueryRow
+
+
+async def add_query(connection: AsyncConnection, tenant: str, head: Head, query: Query) -> None:
+    """Keep a query.
+
+    Raises:
+        NotText: its text holds a character that cannot be kept.
+    """
+    numbered = select(LearnedRow.id).where(LearnedRow.context_id == head.id, LearnedRow.number == query.learned)
+    numbered = numbered.with_for_update(read=True, key_share=True)  # it is not pruned before this query points to it
+    learned_id = None if query.learned is None else (await connection.execute(numbered)).scalar_one_or_none()
+    row = {
+        "tenant": tenant,
+        "id": query.id,
+        "context_id": head.id,
+        "learned_id": learned_id,
+        "text": checked_text("the query", query.text),
+        "route": query.route,
+        "budget": query.budget,
+        "answer": kept_text(query.answer),
+        "notes_used": list(query.notes_used),
+        "cost_usd": query.cost_usd,
+        "latency_s": query.latency_s,
+        "at": query.at,
+        **query.usage.as_dict(),
+    }
+    await insert_unless_there(connection, QueryRow, [row])
+
+
+async def list_queries(connection: AsyncConnection, tenant: str, head: Head | None) -> tuple[Query, ...]:
+    """Queries of one context, or of all (``None``), oldest first."""
+    statement = (
+        select(*QueryRow.__table__.columns, ContextRow.name.label("context"), LearnedRow.number.label("learned"))
+        .join(ContextRow, ContextRow.id == QueryRow.context_id)
+        .outerjoin(LearnedRow, LearnedRow.id == QueryRow.learned_id)
+        .where(QueryRow.tenant == tenant)
+        .order_by(QueryRow.at, QueryRow.id)
+    )
+    if head is not None:
+        statement = statement.where(QueryRow.context_id == head.id)
+    return tuple(
+        Query(
+            context=row.context,
+            text=row.text,
+            route=row.route,
+            budget=row.budget,
+            answer=row.answer,
+            notes_used=tuple(row.notes_used),
+            learned=row.learned,
+            usage=usage_of(row),
+            cost_usd=row.cost_usd,
+            latency_s=row.latency_s,
+            at=row.at,
+            id=row.id,
+        )
+        for row in await connection.execute(statement)
+    )

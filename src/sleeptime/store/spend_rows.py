@@ -1,0 +1,159 @@
+"""Rows of spend: what the calls of each job, context and tenant used, kept up to date in the transaction of each call.
+
+A reservation is one conditional update per row, so calls begun side by side, by tasks or by processes, never go over a
+cap together. Rows are always taken in one order, so that no two transactions wait for each other, and the tenant's come
+last, for all its calls share them. Every function works on a connection whose transaction belongs to the caller.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Executable, bindparam, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sleeptime.core.call import Call, WorstCase
+from sleeptime.core.caps import NO_CAP, NO_CAPS, Cap, Caps, refusal
+from sleeptime.core.errors import CapReached
+from sleeptime.core.spend import Lane, Scope, Spend, utc_day
+from sleeptime.store.tables import SpendRow
+
+ALL_DAYS: Final = ""
+
+_AMOUNTS: Final = tuple(item.name for item in fields(Spend))
+_NO_LIMIT_TOKENS: Final = 2**63 - 1
+_NO_LIMIT_USD: Final = sys.float_info.max
+
+
+class SpendKey(NamedTuple):
+    """A row; keys sort in the order in which rows are taken."""
+
+    rank: int
+    tenant: str
+    scope: Scope
+    day: str
+    subject: str
+    lane: Lane
+
+    @classmethod
+    def of(cls, tenant: str, scope: Scope, subject: str, day: str, lane: Lane) -> SpendKey:
+        """The key of a scope's row on a day, or on all days together."""
+        return cls(list(Scope).index(scope), tenant, scope, day, subject, lane)
+
+
+def keys_of(tenant: str, call: Call) -> list[SpendKey]:
+    """The rows that a call counts in."""
+    day, lane = utc_day(call.at), Lane.of(call.phase)
+    counted = [(Scope.TENANT, "", day), (Scope.TENANT, "", ALL_DAYS)]
+    if call.context:
+        counted += [(Scope.CONTEXT, call.context, day), (Scope.CONTEXT, call.context, ALL_DAYS)]
+    if call.job_id is not None:
+        counted.append((Scope.JOB, call.job_id, ALL_DAYS))
+    return sorted(SpendKey.of(tenant, scope, subject, when, lane) for scope, subject, when in counted)
+
+
+async def reserve(connection: AsyncConnection, tenant: str, call: Call, caps: Caps) -> None:
+    """Count the worst case of a call in every row of it, unless that could bring one over its cap.
+
+    Raises:
+        CapReached: it could; the caller's transaction must not be kept.
+        InputError: a cap in USD stands alone, and the price is unknown.
+    """
+    if Lane.of(call.phase) is Lane.WAKE:
+        caps = NO_CAPS
+    caps.check_price(call.reserved.cost_usd, call.model)
+    worst = call.reserved
+    amounts = Spend(reserved_tokens=worst.tokens, reserved_usd=worst.cost_usd or 0.0)
+    limits = {key: _cap_on(key, caps) for key in keys_of(tenant, call)}
+    if all(cap.has_room(Spend(), worst) for cap in limits.values()):  # else not even a new row has room
+        rows = [_row(key, amounts) | _limits(cap) for key, cap in limits.items()]
+        result = await connection.execute(_adding(connection, is_limited=True), rows)
+        if result.rowcount == len(rows):
+            return
+    raise await _refusal(connection, limits, worst)
+
+
+async def add(connection: AsyncConnection, changes: Mapping[SpendKey, Spend]) -> None:
+    """Add to rows, which are made when missing; whatever the caps say."""
+    if changes:
+        rows = [_row(key, changes[key]) for key in sorted(changes)]
+        await connection.execute(_adding(connection, is_limited=False), rows)
+
+
+async def load(connection: AsyncConnection, tenant: str, scope: Scope, subject: str, day: str, lane: Lane) -> Spend:
+    """What a row says; nothing when there is none."""
+    columns = [getattr(SpendRow, name) for name in _AMOUNTS]
+    where = (SpendRow.tenant == tenant, SpendRow.scope == scope, SpendRow.day == day, SpendRow.subject == subject)
+    found = (await connection.execute(select(*columns).where(*where, SpendRow.lane == lane))).one_or_none()
+    return Spend() if found is None else Spend(**found._asdict())
+
+
+@dataclass(frozen=True, slots=True)
+class Spenders:
+    """The contexts of a tenant that used most.
+
+    Args:
+        contexts: their names, most tokens first.
+        of: how many contexts have calls.
+    """
+
+    contexts: tuple[str, ...]
+    of: int
+
+
+async def biggest(connection: AsyncConnection, tenant: str, limit: int) -> Spenders:
+    """The contexts that used most tokens on all days; ties by name."""
+    of_contexts = (SpendRow.tenant == tenant, SpendRow.scope == Scope.CONTEXT, SpendRow.day == ALL_DAYS)
+    used = func.sum(SpendRow.tokens + SpendRow.doubt_tokens)
+    most = select(SpendRow.subject).where(*of_contexts).group_by(SpendRow.subject)
+    named = await connection.execute(most.order_by(used.desc(), SpendRow.subject).limit(limit))
+    count = await connection.execute(select(func.count(SpendRow.subject.distinct())).where(*of_contexts))
+    return Spenders(tuple(named.scalars()), count.scalar_one())
+
+
+def _adding(connection: AsyncConnection, *, is_limited: bool) -> Executable:
+    """Insert rows, or add their amounts to those that are there; within limits, or not at all."""
+    on_postgresql = connection.dialect.name == "postgresql"
+    insert = postgresql.insert(SpendRow) if on_postgresql else sqlite.insert(SpendRow)
+    new = insert.excluded
+    tokens = SpendRow.tokens + SpendRow.reserved_tokens + SpendRow.doubt_tokens + new.reserved_tokens
+    usd = SpendRow.cost_usd + SpendRow.reserved_usd + SpendRow.doubt_usd + new.reserved_usd
+    statement = insert.on_conflict_do_update(
+        index_elements=list(SpendRow.__table__.primary_key),
+        set_={name: getattr(SpendRow, name) + new[name] for name in _AMOUNTS},
+        where=(tokens <= bindparam("max_tokens")) & (usd <= bindparam("max_usd")) if is_limited else None,
+    )
+    return statement.execution_options(preserve_rowcount=True)
+
+
+def _row(key: SpendKey, amounts: Spend) -> dict[str, Any]:
+    where = {"tenant": key.tenant, "scope": key.scope, "day": key.day, "subject": key.subject, "lane": key.lane}
+    return where | asdict(amounts)
+
+
+def _cap_on(key: SpendKey, caps: Caps) -> Cap:
+    """The cap on a row: on the whole of a job, and on single days of the rest."""
+    return caps.of(key.scope) if (key.scope is Scope.JOB) == (key.day == ALL_DAYS) else NO_CAP
+
+
+def _limits(cap: Cap) -> dict[str, Any]:
+    return {
+        "max_tokens": _NO_LIMIT_TOKENS if cap.max_tokens is None else cap.max_tokens,
+        "max_usd": _NO_LIMIT_USD if cap.max_usd is None else cap.max_usd,
+    }
+
+
+async def _refusal(connection: AsyncConnection, limits: Mapping[SpendKey, Cap], worst: WorstCase) -> CapReached:
+    """What to raise: a cap whose room no call under way can give back comes before one where it can."""
+    refusals = []
+    for key, cap in limits.items():
+        spend = await load(connection, key.tenant, key.scope, key.subject, key.day, key.lane)
+        if not cap.has_room(spend, worst):
+            refusals.append(refusal(key.scope, cap, spend, worst))
+    if not refusals:  # what held the room has ended since
+        return CapReached("calls under way held what a cap leaves", is_held=True)
+    return min(refusals, key=lambda each: each.is_held)
