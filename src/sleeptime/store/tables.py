@@ -386,6 +386,8 @@ class JobRow(Table):
     drafts_done: Mapped[int]
     run: Mapped[int]
     """Which run of it is queued or under way, from 1; what an earlier one still does has no effect."""
+    base: Mapped[int | None]
+    """Number of the learned context that was live when it first began: what it builds on, in every run the same."""
     worker: Mapped[str | None]
     """Who runs it, or handed it to the queue."""
     created_at: Mapped[datetime]

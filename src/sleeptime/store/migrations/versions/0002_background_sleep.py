@@ -82,6 +82,7 @@ def upgrade() -> None:
         sa.Column("drafts", sa.Integer(), nullable=False),
         sa.Column("drafts_done", sa.Integer(), nullable=False),
         sa.Column("run", sa.Integer(), nullable=False),
+        sa.Column("base", sa.Integer(), nullable=True),
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("due_at", MOMENT, nullable=True),
