@@ -27,10 +27,6 @@ class Method:
         """Its greedy arms at a budget, which differ in the seed of the drafts alone."""
         return tuple(Arm(budget, sleep, route) for sleep in self.sleeps or (None,))
 
-    def arm(self, budget: str) -> Arm:
-        """Its arm at a budget by the first seed."""
-        return self.at(budget)[0]
-
     @property
     def arms(self) -> tuple[Arm, ...]:
         """Its arms at every budget."""

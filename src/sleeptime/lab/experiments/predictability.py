@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sleeptime.core.errors import InputError
 from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments.experiment import Findings, Study
-from sleeptime.lab.experiments.methods import ONE_DRAFT, WITHOUT, Method, merged
+from sleeptime.lab.experiments.methods import WITHOUT, Method, slept
 from sleeptime.lab.experiments.predictability_bins import BINS, Answered, FixedSteps, GapBin, fixed_steps, gap_bins
-from sleeptime.lab.experiments.repeated import Repeated, single
+from sleeptime.lab.experiments.rows import Rows, rows_of
 from sleeptime.lab.statistics import (
     Bootstrap,
     Calibration,
@@ -82,17 +83,20 @@ class Gains:
         method: which.
         slept: its answers.
         alone: those without sleep.
+        turns: ``(n times seeds,)``, seed after seed: 1 for an answer that sleep turns right, -1 for one that it turns
+            wrong, else 0.
         foretold: by score.
     """
 
     method: Method
-    slept: Repeated
-    alone: Repeated
+    slept: Rows
+    alone: Rows
+    turns: Floats
     foretold: tuple[Foretold, ...]
 
     @property
     def gap(self) -> Floats:
-        """``(n,)`` 1 where sleep turns an answer right, -1 where it turns one wrong, else 0."""
+        """``(n,)`` accuracy with sleep less that without."""
         return self.slept.right - self.alone.right
 
 
@@ -105,7 +109,7 @@ class Predictability:
 
     def arms(self, *, is_quick: bool) -> Sequence[Arm]:
         """Without sleep, one draft, and merged drafts, at the lowest budget."""
-        return [method.arm(BUDGET) for method in (WITHOUT, *_methods(is_quick=is_quick))]
+        return [arm for method in (WITHOUT, *_methods(is_quick=is_quick)) for arm in method.at(BUDGET)]
 
     def analyse(self, study: Study) -> Findings:
         """Set gains against scores.
@@ -115,11 +119,11 @@ class Predictability:
         """
         from sleeptime.lab.experiments.predictability_findings import findings_of
 
-        alone = single(study, WITHOUT.arm(BUDGET))
+        alone = rows_of(study, *WITHOUT.at(BUDGET))
         bootstrap = Bootstrap(alone.contexts, seed=study.seed)
         scores, steps = scores_of(study), steps_of(study)
         gains = tuple(
-            _gains(method, single(study, method.arm(BUDGET)), alone, scores, steps, bootstrap)
+            _gains(method, rows_of(study, *method.at(BUDGET)), alone, scores, steps, bootstrap)
             for method in _methods(is_quick=study.is_quick)
         )
         return findings_of(study, gains, steps, bootstrap)
@@ -129,7 +133,8 @@ EXPERIMENT: Final = Predictability()
 
 
 def _methods(*, is_quick: bool) -> tuple[Method, ...]:
-    return merged(is_quick=is_quick), ONE_DRAFT
+    one, many = slept(is_quick=is_quick)
+    return many, one
 
 
 def scores_of(study: Study) -> tuple[Score, ...]:
@@ -162,33 +167,33 @@ def steps_of(study: Study) -> Floats | None:
 
 def _gains(
     method: Method,
-    slept: Repeated,
-    alone: Repeated,
+    slept: Rows,
+    alone: Rows,
     scores: Sequence[Score],
     steps: Floats | None,
     bootstrap: Bootstrap,
 ) -> Gains:
     answered = Answered(alone.right, slept.right, alone.contexts, steps)
-    foretold = tuple(_foretold(score, answered, bootstrap) for score in scores)
-    return Gains(method, slept, alone, foretold)
+    turns = np.concatenate([one.right - alone.right for one in slept.by_seed])
+    foretold = tuple(_foretold(score, answered, turns > 0, bootstrap) for score in scores)
+    return Gains(method, slept, alone, turns, foretold)
 
 
-def _foretold(score: Score, answered: Answered, bootstrap: Bootstrap) -> Foretold:
+def _foretold(score: Score, answered: Answered, turned: NDArray[np.bool_], bootstrap: Bootstrap) -> Foretold:
+    """Gaps are means over the seeds; of what is turned, each seed's answer is a case of its own."""
     gap, contexts = answered.slept - answered.alone, answered.contexts
-    turned = (gap > 0).astype(np.float64)
     strata = None if answered.steps is None else answered.steps.tolist()
-    is_fitted = len(set(contexts)) >= 2
+    seeds = turned.size // gap.size
+    values, cases = np.tile(score.values, seeds), contexts * seeds
     return Foretold(
         score,
         gap_bins(score.values, answered, bootstrap),
         fixed_steps(score.values, answered, bootstrap),
         trend(score.values, gap, contexts, bootstrap),
         None if strata is None else trend(score.values, gap, contexts, bootstrap, strata=strata),
-        auc(score.values, turned, contexts, bootstrap),
-        None if strata is None else auc(score.values, turned, contexts, bootstrap, strata=strata),
-        calibration(
-            cross_fitted(score.values, turned, contexts, seed=bootstrap.seed), turned, contexts, bootstrap, BINS
-        )
-        if is_fitted
+        auc(values, turned, cases, bootstrap),
+        None if strata is None else auc(values, turned, cases, bootstrap, strata=strata * seeds),
+        calibration(cross_fitted(values, turned, cases, seed=bootstrap.seed), turned, cases, bootstrap, BINS)
+        if len(set(contexts)) >= 2
         else None,
     )

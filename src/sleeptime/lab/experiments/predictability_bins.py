@@ -26,8 +26,8 @@ class Answered:
     """What sleep changed, per query.
 
     Args:
-        alone: ``(n,)`` 1 where the answer without sleep is right.
-        slept: ``(n,)`` the same with sleep.
+        alone: ``(n,)`` share of the answers without sleep that are right.
+        slept: ``(n,)`` the same with sleep, over the seeds.
         contexts: ``(n,)``.
         steps: ``(n,)`` to each answer; None where they are not known.
     """

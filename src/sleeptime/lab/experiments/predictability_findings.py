@@ -135,7 +135,7 @@ def _trend_cells(found: Trend | None) -> tuple[str, str]:
 def _single_table(gains: Sequence[Gains]) -> Table:
     rows = []
     for each in gains:
-        share = float((each.gap > 0).mean())
+        share = float((each.turns > 0).mean())
         for found in each.foretold:
             fitted = found.calibration
             rows.append(
@@ -152,10 +152,11 @@ def _single_table(gains: Sequence[Gains]) -> Table:
             )
     header = ("with", "score", "queries that sleep turns right", "AUC", "AUC, steps held fixed", "calibration error")
     note = (
-        "Of a single query: does sleep turn an answer that was not right into a right one? AUC is the chance that "
-        "such a query scores above another one (0.5: the score says nothing). The chance of it is fitted by logistic "
-        "regression in other contexts; its Brier score has to beat that of always saying the overall share. The "
-        "calibration error is above 0 even for perfect predictions, and its resamples add to that."
+        "Of a single query: does sleep turn an answer that was not right into a right one? With several seeds, each "
+        "one's answer is a case of its own. AUC is the chance that such a query scores above another one (0.5: the "
+        "score says nothing). The chance of it is fitted by logistic regression in other contexts; its Brier score has "
+        "to beat that of always saying the overall share. The calibration error is above 0 even for perfect "
+        "predictions, and its resamples add to that."
     )
     return Table(
         "Foretelling the gain of a single query", (*header, "Brier score", "of the overall share"), tuple(rows), note
@@ -244,8 +245,8 @@ def _claim(study: Study, target: str, found: Trend | None) -> Claim:
 def _summary(main: Gains, bootstrap: Bootstrap) -> str:
     raw, per_token = main.foretold[:2]
     said = [
-        f"With {main.method.name}, sleep turns {100 * float((main.gap > 0).mean()):.1f} % of the queries from not "
-        f"right to right at `{BUDGET}` and {100 * float((main.gap < 0).mean()):.1f} % the other way: a gap of "
+        f"With {main.method.name}, sleep turns {100 * float((main.turns > 0).mean()):.1f} % of the queries from not "
+        f"right to right at `{BUDGET}` and {100 * float((main.turns < 0).mean()):.1f} % the other way: a gap of "
         f"{points(bootstrap.mean(main.gap, main.alone.contexts))}.",
         f"By quintile of the raw score the gap goes from {_ends(raw.bins)}: {_in_words(raw.trend)}.",
         f"Per token: {_in_words(per_token.trend)}.",
@@ -288,8 +289,8 @@ def _data(gains: Gains, bootstrap: Bootstrap) -> dict[str, Any]:
         },
         "unscored": {"without": gains.alone.unscored, "with": gains.slept.unscored},
         "gap": figures(bootstrap.mean(gains.gap, gains.alone.contexts)),
-        "turned_right": float((gains.gap > 0).mean()),
-        "turned_wrong": float((gains.gap < 0).mean()),
+        "turned_right": float((gains.turns > 0).mean()),
+        "turned_wrong": float((gains.turns < 0).mean()),
         "scores": {found.score.name: _score_data(found) for found in gains.foretold},
     }
 

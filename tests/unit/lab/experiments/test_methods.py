@@ -27,10 +27,9 @@ def test_a_draft_number_is_never_sampled_with_the_seed_of_another() -> None:
 
 def test_every_experiment_with_merged_drafts_plays_all_seeds() -> None:
     for name in NAMES:
-        if name != "predictability":
-            sleeps = {arm.sleep for arm in load_experiment(name).arms(is_quick=False) if arm.sleep is not None}
-            merges = {sleep for sleep in sleeps if sleep.drafts == 10 and sleep.combine is Combine.MERGE}
-            assert {sleep.seed for sleep in merges} == set(SEEDS), name
+        sleeps = {arm.sleep for arm in load_experiment(name).arms(is_quick=False) if arm.sleep is not None}
+        merges = {sleep for sleep in sleeps if sleep.drafts == 10 and sleep.combine is Combine.MERGE}
+        assert {sleep.seed for sleep in merges} == set(SEEDS), name
 
 
 def test_no_experiment_drafts_what_sleep_scaling_does_not() -> None:

@@ -15,6 +15,7 @@ from sleeptime.lab.arm import Arm
 from sleeptime.lab.experiments.experiment import Findings
 from sleeptime.lab.experiments.predictability import EXPERIMENT
 from sleeptime.lab.experiments.predictability_bins import Answered, gap_bins
+from sleeptime.lab.experiments.recipes import SEEDS
 from sleeptime.lab.problem import Problem
 from sleeptime.lab.statistics import Bootstrap
 from tests.support.estimates import ends
@@ -23,6 +24,7 @@ from tests.unit.lab.experiments.played import arms_of, play, problems, study
 CONTEXTS, QUERIES = 50, 4
 DEPTHS = np.random.default_rng(1).integers(1, 5, CONTEXTS * QUERIES)
 NOISE = np.random.default_rng(2).random(CONTEXTS * QUERIES)
+LAST = f"v0 sleep(drafts=10, seed={SEEDS[-1]}"
 ASKED = problems(CONTEXTS, QUERIES, lambda i: {"depth": int(DEPTHS[i])})
 
 
@@ -145,6 +147,24 @@ def test_the_chance_of_a_gain_is_foretold_from_other_contexts(tmp_path: Path) ->
     assert fitted["brier"]["mean"] < fitted["brier_of_the_overall_share"]
     assert 0.7 < main(found)["auc"]["mean"] < 0.95
     assert len(found.figures) == 2
+
+
+def test_what_one_seed_alone_turns_right_is_a_third_of_a_gap_and_a_case_of_its_own(tmp_path: Path) -> None:
+    """The last seed gains where the score is high, the others nowhere."""
+    book = play(tmp_path, ASKED, arms_of(EXPERIMENT), lambda arm, i: arm.key.startswith(LAST) and bool(NOISE[i] > 0.4))
+    for i, problem in enumerate(ASKED):
+        book.scores[problem.id] = {"logprob": -10 * (1 - NOISE[i]) - 1, "tokens": 10}
+    found = EXPERIMENT.analyse(study(book, ASKED)).data["methods"]["10 merged drafts"]
+    gained = float((NOISE > 0.4).mean())
+    assert found["gap"]["mean"] == pytest.approx(gained / 3)
+    assert found["gap"]["n"] == len(ASKED)
+    assert found["turned_right"] == pytest.approx(gained / 3)
+    scored = found["scores"]["log P(q given c)"]
+    assert scored["bins"][-1]["gap"]["mean"] == pytest.approx(1 / 3)
+    assert scored["auc"]["n"] == 3 * len(ASKED)
+    # Of the cases that are not turned, two seeds have all queries and the last has those of a low score.
+    low, others = 1 - gained, 2 * gained
+    assert scored["auc"]["mean"] == pytest.approx((3 * low + others / 2) / (3 * low + others))
 
 
 def test_queries_without_a_count_of_steps_are_analysed_without_it(tmp_path: Path) -> None:
