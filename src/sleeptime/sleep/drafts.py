@@ -83,8 +83,8 @@ async def make_drafts(
         count: tokens of a text, for the cap.
 
     Returns:
-        The drafts. When a cap on spend leaves no room for the next call, drafts under way go on to their own end, and no
-        other is begun.
+        The drafts. When a cap on spend leaves no room for the next call, drafts under way go on to their own end, and
+        no other is begun.
 
     Raises:
         InputError: the model cannot take this at all, so no draft could succeed; the others are cancelled.
@@ -92,22 +92,23 @@ async def make_drafts(
         CapReached: a cap was reached before all drafts of any piece were made.
     """
     gate = asyncio.Semaphore(settings.concurrency)
-    done, stop = 0, None
+    done = 0
+    stops: list[CapReached] = []
     waiting: list[NotNow] = []
 
     async def make(unit: int) -> Draft | None:
-        nonlocal done, stop
+        nonlocal done
         number, index = divmod(unit, settings.drafts)
         piece = study.pieces[number]
         async with gate:
-            if stop is not None:
+            if stops:
                 return None
             try:
                 context = piece.context(name)
                 memory = piece.memory(index)
                 draft = await make_draft(models(unit), context, settings, index, model_settings, count, memory=memory)
             except CapReached as error:
-                stop = stop or error
+                stops.append(error)
                 return None
             except NotNow as error:
                 waiting.append(error)
@@ -127,9 +128,9 @@ async def make_drafts(
     made = [task.result() for task in tasks]
     pieces = [made[i : i + settings.drafts] for i in range(0, len(made), settings.drafts)]
     whole = tuple(tuple(draft for draft in drafts if draft is not None) if all(drafts) else () for drafts in pieces)
-    if stop is not None and not any(whole):
-        raise stop
-    return Drafts(whole, stop)
+    if stops and not any(whole):
+        raise stops[0]
+    return Drafts(whole, stops[0] if stops else None)
 
 
 def told_digest(settings: SleepSettings, *, is_rewriting: bool = False) -> str:

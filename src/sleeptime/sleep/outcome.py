@@ -34,12 +34,14 @@ class SleepResult:
     """How a sleep ended.
 
     Args:
-        outcome: ``wrote``, ``nothing new`` or ``failed``.
+        outcome: ``wrote``, ``nothing new``, ``failed``, or ``skipped`` when there was nothing to study.
         learned: the new c'; never empty, and ``None`` unless ``wrote``.
         reason: why there is no new c', or what was lost on the way; ``""`` when all went well.
-        drafts: how many drafts wrote notes.
+        drafts: how many drafts wrote notes, of all pieces together.
         usage: tokens of all answered requests of all drafts.
         prompt_digest: 16 hex digits of the prompt and the tools that the model was given.
+        studied: how many parts were to be studied.
+        carried: how many notes of the new c' are carried over from the one before.
     """
 
     outcome: Outcome
@@ -48,6 +50,8 @@ class SleepResult:
     drafts: int
     usage: Usage
     prompt_digest: str
+    studied: int = 0
+    carried: int = 0
 
     def __post_init__(self) -> None:
         has_notes = self.learned is not None and bool(self.learned.notes)

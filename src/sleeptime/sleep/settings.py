@@ -37,6 +37,16 @@ PAPER_NOTE_TOKENS: Final = 1250
 PAPER_RETHINKS: Final = 10
 """``rethink_memory`` calls per draft in the released code (arXiv:2504.13171, appendix F)."""
 
+_AT_LEAST_1: Final = (
+    "drafts",
+    "max_rethinks",
+    "max_note_tokens",
+    "min_votes",
+    "concurrency",
+    "piece_tokens",
+    "piece_parts",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SleepSettings:
@@ -56,6 +66,9 @@ class SleepSettings:
         grounded_only: merge drops worked-out values with a number that is neither in the context nor in another note.
         concurrency: drafts under way at once.
         profile: prompt profile.
+        piece_tokens: most tokens of the parts that one draft reads together; a larger part is read alone.
+        piece_parts: most parts that one draft studies together.
+        neighbours: parts before and after a changed one that are read with it.
 
     Raises:
         InputError: a value out of range; the message names it.
@@ -73,6 +86,9 @@ class SleepSettings:
     grounded_only: bool = False
     concurrency: int = 4
     profile: str = "default"
+    piece_tokens: int = 8_000
+    piece_parts: int = 16
+    neighbours: int = 2
 
     def __post_init__(self) -> None:
         for name, kind in (("strategy", Strategy), ("combine", Combine)):
@@ -80,9 +96,11 @@ class SleepSettings:
             if given not in list(kind):
                 raise InputError(f"{name} {given!r} is not known; allowed: {', '.join(kind)}")
             object.__setattr__(self, name, kind(given))
-        for name in ("drafts", "max_rethinks", "max_note_tokens", "min_votes", "concurrency"):
+        for name in _AT_LEAST_1:
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is at least 1, got {getattr(self, name)}")
+        if self.neighbours < 0:
+            raise InputError(f"neighbours is at least 0, got {self.neighbours}")
         if self.min_votes > self.drafts:
             raise InputError(f"min_votes is at most the number of drafts ({self.drafts}), got {self.min_votes}")
         if self.effort not in get_args(EffortLevel):

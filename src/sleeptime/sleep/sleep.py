@@ -12,19 +12,23 @@ from sleeptime.core.note import LearnedContext, Note
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.tokens import TokenCounter, approximate_tokens
 from sleeptime.core.usage import Usage
-from sleeptime.sleep.drafts import Progress, make_drafts, told_digest
+from sleeptime.sleep.carry import carry_over
+from sleeptime.sleep.drafts import Drafts, Models, Progress, make_drafts, told_digest
+from sleeptime.sleep.incremental import Study, study_all
 from sleeptime.sleep.merge import Combined, concat, merge
 from sleeptime.sleep.outcome import Draft, SleepResult
+from sleeptime.sleep.piece import Piece, has_text
 from sleeptime.sleep.settings import Combine, SleepSettings
 
 _MAX_REASONS = 3
 
 
 async def sleep_on(
-    model: Model,
+    model: Model | Models,
     context: Context,
     settings: SleepSettings | None = None,
     *,
+    study: Study | None = None,
     live: LearnedContext | None = None,
     model_settings: ModelSettings | None = None,
     progress: Progress | None = None,
@@ -33,31 +37,45 @@ async def sleep_on(
     """Sleep on ``context`` and return what was learned, as a value; nothing is stored.
 
     Args:
-        model: any pydantic-ai model, metered and retried as the caller likes.
+        model: any pydantic-ai model, metered and retried as the caller likes; or one for each draft. The same study
+            has the same drafts under the same numbers, so that a call can be found again.
         context: what to study. Without any text there is nothing to study, and no call is made.
         settings: strategy, drafts, limits.
+        study: what of it to read and which notes to carry over (`sleep.incremental`); all and none by default.
         live: the c' in service; when the same notes come out again of the same version of the context, the outcome
             is ``nothing new``.
         model_settings: further settings of every request, such as a provider's effort.
         progress: called after every draft with the number done and the number of drafts.
-        count_tokens: tokens of a text, for the cap on size; an estimate by default.
+        count_tokens: tokens of a text, for limits on size; an estimate by default.
 
     Returns:
-        ``wrote`` with a c' of at least one note; ``nothing new``; or ``failed`` with the first reasons, when no draft
-        wrote anything and not even one said that there is nothing.
+        ``wrote`` with a c' of at least one note; ``nothing new``; ``skipped`` when there is nothing to read; or
+        ``failed`` with the first reasons, when no draft wrote anything and not even one said that there is nothing.
+        Where some pieces failed or a cap was reached before them, their parts are `LearnedContext.unread`.
 
     Raises:
         InputError: the model cannot take this context or these settings at all.
+        NotNow: a draft has to wait; all others were made.
+        CapReached: a cap on spend leaves no room for a single piece.
     """
     settings = settings or SleepSettings()
-    digest = told_digest(settings)
-    if not any(part.text.strip() for part in context.parts):
+    if not any(map(has_text, context.parts)):
         reason = f"context {context.name!r} has no text to sleep on"
-        return SleepResult(Outcome.NOTHING_NEW, None, reason, 0, Usage(), digest)
+        return SleepResult(Outcome.NOTHING_NEW, None, reason, 0, Usage(), told_digest(settings))
+    study = study_all(context, settings, count_tokens) if study is None else study
+    if not study.pieces:
+        return SleepResult(Outcome.SKIPPED, None, study.reason, 0, Usage(), told_digest(settings))
+    models: Models = (lambda _: model) if isinstance(model, Model) else model
     drafts = await make_drafts(
-        model, context, settings, model_settings=model_settings, progress=progress, count=count_tokens
+        models,
+        study,
+        context.name,
+        settings,
+        model_settings=model_settings,
+        progress=progress,
+        count=count_tokens,
     )
-    return combine_drafts(drafts, context, settings, model_name=model.model_name, live=live)
+    return combine_study(drafts, study, context, settings, model_name=models(0).model_name, live=live)
 
 
 def combine_drafts(
@@ -68,7 +86,7 @@ def combine_drafts(
     model_name: str,
     live: LearnedContext | None = None,
 ) -> SleepResult:
-    """Make one learned context of drafts that are there; calls no model.
+    """Make one learned context of drafts that each read all of the context; calls no model.
 
     Args:
         drafts: of one strategy, at least one, in order.
@@ -77,35 +95,94 @@ def combine_drafts(
         model_name: who wrote them.
         live: as for `sleep_on`.
     """
-    digest = told_digest(settings)
-    usage = sum((draft.usage for draft in drafts), Usage())
-    written = [draft.notes for draft in drafts if draft.outcome is Outcome.WROTE]
-    if not written:
-        all_failed = all(draft.outcome is Outcome.FAILED for draft in drafts)
-        outcome = Outcome.FAILED if all_failed else Outcome.NOTHING_NEW
-        return SleepResult(outcome, None, _reasons(drafts), 0, usage, digest)
-    combined = _combine(written, context, settings)
+    study = Study((Piece(context.parts, frozenset(part.sha256 for part in context.parts)),))
+    return combine_study(Drafts((tuple(drafts),)), study, context, settings, model_name=model_name, live=live)
+
+
+def combine_study(
+    drafts: Drafts,
+    study: Study,
+    context: Context,
+    settings: SleepSettings,
+    *,
+    model_name: str,
+    live: LearnedContext | None = None,
+) -> SleepResult:
+    """Make one learned context of the drafts of every piece and the notes that are carried over; calls no model.
+
+    Args:
+        drafts: of every piece of the study.
+        study: what they read, and what is carried over.
+        context, settings, model_name, live: as for `combine_drafts`.
+    """
+    made = [draft for of_piece in drafts.of_piece for draft in of_piece]
+    written = sum(draft.outcome is Outcome.WROTE for draft in made)
+    usage = sum((draft.usage for draft in made), Usage())
+    digest = told_digest(settings, is_rewriting=study.is_rewriting)
+
+    def ended(outcome: Outcome, *reasons: str, learned: LearnedContext | None = None, carried: int = 0) -> SleepResult:
+        reason = "; ".join(text for text in reasons if text)
+        return SleepResult(outcome, learned, reason, written, usage, digest, study.num_parts, carried)
+
+    if all(draft.outcome is Outcome.FAILED for draft in made):
+        return ended(Outcome.FAILED, _reasons(made))
+    pieces = [
+        _combine(piece, of_piece, settings) for piece, of_piece in zip(study.pieces, drafts.of_piece, strict=True)
+    ]
+    unread = _unread(study, drafts)
+    spared = [note for note in study.spare if not unread.isdisjoint(note.depends_on)]
+    combined = _put_together([*study.carried, *spared], pieces, settings)
     losses = f"dropped when combined: {combined.losses}" if combined.losses else ""
-    reason = "; ".join(text for text in (_reasons(drafts), losses) if text)
     if not combined.notes:
-        reason = f"no statement was left of {len(written)} drafts; {reason}"
-        return SleepResult(Outcome.NOTHING_NEW, None, reason, len(written), usage, digest)
+        none_left = f"no statement was left of {written} drafts" if written else ""
+        return ended(Outcome.NOTHING_NEW, none_left, _reasons(made), losses)
     if live is not None and live.context_version == context.version and _says(live.notes) == _says(combined.notes):
-        reason = "; ".join(text for text in ("the notes are those in service", reason) if text)
-        return SleepResult(Outcome.NOTHING_NEW, None, reason, len(written), usage, digest)
-    learned = LearnedContext(context.name, context.version, combined.notes, settings.strategy.value, model_name)
-    return SleepResult(Outcome.WROTE, learned, reason, len(written), usage, digest)
+        return ended(Outcome.NOTHING_NEW, "the notes are those in service", _reasons(made), losses)
+    learned = LearnedContext(
+        context.name, context.version, combined.notes, settings.strategy.value, model_name, tuple(sorted(unread))
+    )
+    carried = sum(bool(note.made_from) for note in combined.notes)
+    new = "" if carried < len(combined.notes) else "nothing new in what was read"
+    left = f"{len(unread)} parts are left for another sleep" if unread else ""
+    stop = str(drafts.stop or "")
+    return ended(Outcome.WROTE, study.reason, new, left, stop, _reasons(made), losses, learned=learned, carried=carried)
 
 
-def _combine(written: Sequence[Sequence[Note]], context: Context, settings: SleepSettings) -> Combined:
+def _combine(piece: Piece, drafts: Sequence[Draft], settings: SleepSettings) -> Combined:
+    """The notes of one piece."""
+    written = [kept for draft in drafts if (kept := piece.kept(draft.notes))]
+    if not written:
+        return Combined(())
     if settings.combine is Combine.CONCAT:
         return concat(written)
     return merge(
         written,
-        context_text="\n".join(part.text for part in context.parts),
+        context_text="\n".join(part.text for part in piece.parts),
         min_votes=settings.min_votes,
         grounded_only=settings.grounded_only,
     )
+
+
+def _put_together(carried: Sequence[Note], pieces: Sequence[Combined], settings: SleepSettings) -> Combined:
+    """The notes that are carried over and those of every piece; concatenation checks nothing."""
+    if len(pieces) == 1 and not carried:
+        return pieces[0]
+    if settings.combine is Combine.CONCAT:
+        notes = {note.id: note for note in (*carried, *(note for piece in pieces for note in piece.notes))}
+        together = Combined(tuple(notes.values()))
+    else:
+        together = carry_over(carried, [piece.notes for piece in pieces])
+    return Combined(together.notes, sum((piece.dropped for piece in pieces), together.dropped))
+
+
+def _unread(study: Study, drafts: Drafts) -> frozenset[str]:
+    """What was to be studied and was not: no draft of its piece came to an end but by failing."""
+    failed = [
+        piece.studied
+        for piece, of_piece in zip(study.pieces, drafts.of_piece, strict=True)
+        if all(draft.outcome is Outcome.FAILED for draft in of_piece)
+    ]
+    return frozenset[str]().union(*failed)
 
 
 def _says(notes: Sequence[Note]) -> set[tuple[str, str]]:

@@ -25,6 +25,7 @@ HOSTILE = {
     "max_note_tokens": 1250,
     "max_rethinks": 10,
     "context": ATTACK,
+    "memory": ATTACK,
     "examples": (ATTACK, "How many?"),
     "num_steps": 2,
     "count": 5,
@@ -67,6 +68,12 @@ def test_queries_that_are_there_cannot_leave_their_fences() -> None:
     text = "\n".join(load_prompt("default", "queries").user(**HOSTILE))
     assert text.count("</context>") == text.count("<context>") == 1
     assert text.count("</query>") == text.count("<query>") == 2
+
+
+def test_a_memory_that_is_there_cannot_leave_its_fence() -> None:
+    text = "\n".join(load_prompt("default", "revise").user(**HOSTILE))
+    for tag in ("context", "notes"):
+        assert text.count(f"</{tag}>") == text.count(f"<{tag}>") == 1
 
 
 @pytest.mark.parametrize(("name", "control_words"), [("answer", 4), ("notes", 2), ("rethink", 2)])

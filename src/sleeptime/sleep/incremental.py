@@ -1,0 +1,275 @@
+"""Incremental: what a sleep has to read when a context has changed, and which notes it carries over as they are.
+
+A part counts by its text: one that was renamed or moved has not changed.
+
+- A note that holds is carried over byte for byte. One that does not is gone, also one that names no part and so rests
+  on its whole version.
+- A part is studied when its text is new, when the sleep before could not read it, or when a note that rested on it is
+  gone and none that rests on it is left.
+- Beside them are read, as far as there is room, their neighbours, and what else a note rested on that is gone because
+  of them: so that it can be made again.
+- Nothing to study is nothing to do: no call. When most parts are new, all are studied, and nothing is carried over.
+
+Strategy `rethink` writes one text on all the parts of a piece. A text that is gone is not carried over but rewritten:
+the model reads the parts that it rested on as they are now, and starts from it. A part that was added where a text
+still has room joins it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sleeptime.core.context import Context
+from sleeptime.core.note import LearnedContext, Note, Verdict
+from sleeptime.core.tokens import TokenCounter, approximate_tokens
+from sleeptime.sleep.piece import Piece, beside, even_runs, has_text, whole
+from sleeptime.sleep.settings import SleepSettings, Strategy
+
+MOST: Final = 0.5
+"""Above this share of parts that are new, a sleep studies them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What a sleep reads, and what it keeps of the notes that are there.
+
+    Args:
+        pieces: what there is to read, each for drafts of its own; none when there is nothing to do.
+        carried: notes of the live c' that the new one begins with, as they are.
+        spare: further notes of the live c' that hold, in case their parts cannot be read.
+        reason: why there is nothing to read, or why all of it is read again; ``""`` otherwise.
+    """
+
+    pieces: tuple[Piece, ...]
+    carried: tuple[Note, ...] = ()
+    spare: tuple[Note, ...] = ()
+    reason: str = ""
+
+    @property
+    def num_parts(self) -> int:
+        """How many different texts are studied."""
+        return len(frozenset[str]().union(*(piece.studied for piece in self.pieces)))
+
+    @property
+    def is_rewriting(self) -> bool:
+        """Whether drafts start from texts that are there."""
+        return any(piece.memories for piece in self.pieces)
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits of what is read: the same work has the same."""
+        read = [
+            ([(part.name, part.sha256) for part in piece.parts], sorted(piece.studied), piece.memories)
+            for piece in self.pieces
+        ]
+        return hashlib.sha256(json.dumps(read).encode()).hexdigest()[:16]
+
+
+def study_all(
+    context: Context, settings: SleepSettings, count: TokenCounter = approximate_tokens, *, reason: str = ""
+) -> Study:
+    """Read everything, and keep nothing that was there before.
+
+    Args:
+        context: as it is now.
+        settings: how much a piece may hold.
+        count: tokens of a text.
+        reason: why, in words for a user.
+    """
+    tokens = [count(part.text) for part in context.parts]
+    return Study(whole(context.parts, tokens, settings), reason=reason)
+
+
+def study_changes(
+    context: Context,
+    settings: SleepSettings,
+    live: LearnedContext | None,
+    read: Sequence[str],
+    *,
+    model_name: str,
+    count: TokenCounter = approximate_tokens,
+) -> Study:
+    """Read what has changed since the live c' was made, as the module says.
+
+    Args:
+        context: as it is now.
+        settings: strategy, how much a piece may hold, and how many neighbours are read.
+        live: the c' in service with every note, whether it holds or not; ``None`` when there is none.
+        read: sha256 of each part of the version that it was made from, in order.
+        model_name: who is to write. Notes of another model or strategy are not carried over.
+        count: tokens of a text.
+    """
+    if live is None:
+        return study_all(context, settings, count)
+    if (live.strategy, live.model) != (settings.strategy, model_name):
+        reason = f"the notes in service are by {live.strategy} and {live.model}, so all parts were read"
+        return study_all(context, settings, count, reason=reason)
+    change = _Change.between(live, read, context)
+    if not change.studied:
+        return Study((), change.holding, reason=_nothing(live, context, change))
+    if change.num_new > MOST * sum(map(has_text, context.parts)):
+        study = study_all(context, settings, count, reason="most parts have changed, so all were read")
+        return replace(study, spare=change.holding)
+    tokens = [count(part.text) for part in context.parts]
+    if settings.strategy is Strategy.RETHINK:
+        return _Texts(change, context, tokens, settings).study()
+    return Study(_pieces(change, context, tokens, settings), change.holding)
+
+
+def _nothing(live: LearnedContext, context: Context, change: _Change) -> str:
+    if live.context_version == context.version:
+        return "nothing has changed since the notes in service were made"
+    gone = f"; {len(change.gone)} notes are out of service" if change.gone else ""
+    return f"there is no new text since the notes in service were made{gone}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What a change of the context means for the notes.
+
+    Args:
+        holding: notes that hold, as they are carried over.
+        gone: notes that do not.
+        studied: positions of parts to be studied, in order, each text once.
+        num_new: how many of those have a text that was not there before.
+        now: position of each text in the context as it is.
+        before: position of each text in the version that was read.
+    """
+
+    holding: tuple[Note, ...]
+    gone: tuple[Note, ...]
+    studied: tuple[int, ...]
+    num_new: int
+    now: dict[str, int]
+    before: dict[str, int]
+
+    @classmethod
+    def between(cls, live: LearnedContext, read: Sequence[str], context: Context) -> _Change:
+        now = _positions(part.sha256 for part in context.parts)
+        is_same = live.context_version == context.version
+        notes = [note for note in live.notes if note.verdict is not Verdict.REFUTED]
+        holding = [note for note in notes if note.holds(now, is_same_version=is_same)]
+        gone = tuple(note for note in notes if not note.holds(now, is_same_version=is_same))
+        left = {part for note in holding for part in note.depends_on}
+        bereft = {part for note in gone for part in note.depends_on or read} - left
+        new = now.keys() - set(read)
+        wanted = new | set(live.unread) | bereft
+        studied = {part: i for part, i in now.items() if part in wanted and has_text(context.parts[i])}
+        carried = tuple(replace(note, made_from=note.made_from or live.context_version) for note in holding)
+        return cls(carried, gone, tuple(studied.values()), len(new & studied.keys()), now, _positions(read))
+
+    def place(self, note: Note) -> int | None:
+        """Where the first part that a gone note has lost stood; None for one that names no part."""
+        lost = (self.before.get(part) for part in note.depends_on if part not in self.now)
+        return min((i for i in lost if i is not None), default=None)
+
+
+def _positions(digests: Iterable[str]) -> dict[str, int]:
+    """Where each text stands first, in order."""
+    found: dict[str, int] = {}
+    for i, digest in enumerate(digests):
+        found.setdefault(digest, i)
+    return found
+
+
+def _pieces(change: _Change, context: Context, tokens: Sequence[int], settings: SleepSettings) -> tuple[Piece, ...]:
+    """What is studied, cut into pieces, each with what is to be read beside it."""
+    runs = even_runs(change.studied, tokens, settings)
+    of_gone: defaultdict[int, list[int]] = defaultdict(list)
+    for note in change.gone:
+        place = change.place(note)
+        if place is not None:
+            nearest = min(range(len(runs)), key=lambda run: min(abs(i - place) for i in runs[run]))
+            of_gone[nearest] += [change.now[part] for part in note.depends_on if part in change.now]
+    pieces = []
+    for number, run in enumerate(runs):
+        wanted = [*neighbours(run, len(context.parts), settings.neighbours), *dict.fromkeys(of_gone[number])]
+        pieces.append(_piece(context, run, beside(run, wanted, tokens, settings)))
+    return tuple(pieces)
+
+
+def neighbours(positions: Iterable[int], num_parts: int, reach: int) -> list[int]:
+    """Positions around the given ones, the nearest first and of those the ones before.
+
+    >>> neighbours([3], 10, 2)
+    [2, 4, 1, 5]
+    """
+    found = [i + step for distance in range(1, reach + 1) for i in positions for step in (-distance, distance)]
+    return [i for i in dict.fromkeys(found) if 0 <= i < num_parts]
+
+
+def _piece(context: Context, studied: Iterable[int], positions: Iterable[int]) -> Piece:
+    parts = tuple(context.parts[i] for i in sorted(positions))
+    return Piece(parts, frozenset(context.parts[i].sha256 for i in studied))
+
+
+class _Texts:
+    """What `rethink` reads: each text that is gone, or has room for what is new beside it, with all of its parts."""
+
+    def __init__(self, change: _Change, context: Context, tokens: Sequence[int], settings: SleepSettings) -> None:
+        self._change, self._context, self._tokens, self._settings = change, context, tokens, settings
+        self._texts: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+        """Of each set of parts, one per draft."""
+        for note in (*change.holding, *change.gone):
+            self._texts[note.depends_on].append(note.text)
+        self._gone = {note.depends_on for note in change.gone}
+
+    def study(self) -> Study:
+        """What is read; texts that are rewritten are not carried over."""
+        owned: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+        for i, owner in enumerate(self._owners()):
+            owned[owner].append(i)
+        studied = set(self._change.studied)
+        pieces: list[Piece] = []
+        taken_up: set[tuple[str, ...]] = set()
+        for owner, positions in owned.items():
+            new = [i for i in positions if i in studied]
+            if owner in self._gone:
+                pieces += self._rewritten(owner, positions)
+            elif new and owner in self._texts and self._has_room(positions):
+                taken_up.add(owner)
+                pieces += self._rewritten(owner, positions)
+            elif new:
+                pieces += _pieces(
+                    replace(self._change, studied=tuple(new), gone=()), self._context, self._tokens, self._settings
+                )
+        carried = tuple(note for note in self._change.holding if note.depends_on not in taken_up)
+        spare = tuple(note for note in self._change.holding if note.depends_on in taken_up)
+        return Study(tuple(pieces), carried, spare)
+
+    def _owners(self) -> list[tuple[str, ...]]:
+        """The text that each part belongs to: the first that rests on it; of a new part that of the part before it, or
+        of the part behind it when that text alone is gone. Of no text: ``()``."""
+        owners: list[tuple[str, ...]] = [()] * len(self._context.parts)
+        for rests_on in self._texts:
+            for part in rests_on:
+                if part in self._change.now:
+                    owners[self._change.now[part]] = owners[self._change.now[part]] or rests_on
+        behind = list(owners)
+        last: tuple[str, ...] = ()
+        for i in reversed(range(len(owners))):
+            behind[i] = last = owners[i] or last
+        last = ()
+        for i, owner in enumerate(owners):
+            is_lost_behind = behind[i] in self._gone and last not in self._gone
+            last = owners[i] = owner or (behind[i] if is_lost_behind or not last else last)
+        return owners
+
+    def _has_room(self, positions: Sequence[int]) -> bool:
+        settings = self._settings
+        num_tokens = sum(self._tokens[i] for i in positions)
+        return len(positions) <= settings.piece_parts and num_tokens <= settings.piece_tokens
+
+    def _rewritten(self, rests_on: tuple[str, ...], positions: Sequence[int]) -> list[Piece]:
+        pieces = []
+        for run in even_runs(positions, self._tokens, self._settings):
+            piece = _piece(self._context, run, run)
+            if any(map(has_text, piece.parts)):
+                behind = tuple(part for part in rests_on if part in self._change.now and part not in piece.studied)
+                pieces.append(replace(piece, memories=tuple(self._texts[rests_on]), behind=behind))
+        return pieces
