@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sleeptime.core.back_off import BackOff, SleepState
 from sleeptime.core.errors import InputError, NotFound
 from sleeptime.core.job import Job, NewJob
-from sleeptime.store import job_rows, sleep_state_rows
+from sleeptime.store import job_rows, sleep_state_rows, wake_rows
 from sleeptime.store.context_rows import find_head
 from sleeptime.store.database import Database
 
@@ -29,13 +29,8 @@ class JobStore:
         self._database = database
         self._tenant = tenant
 
-    async def add(self, name: str, new: NewJob, *, worker: str | None = None) -> tuple[Job, bool]:
+    async def add(self, name: str, new: NewJob) -> tuple[Job, bool]:
         """Queue a sleep on a context, unless one for the same work is not over yet.
-
-        Args:
-            name: of the context.
-            new: what is asked for.
-            worker: who runs it at once; None leaves it to whoever is free.
 
         Returns:
             the job, and whether it is new; one that is not is as it was.
@@ -43,7 +38,27 @@ class JobStore:
 
         async def operation(connection: AsyncConnection) -> tuple[Job, bool]:
             head = await find_head(connection, self._tenant, name)
-            return await job_rows.add_job(connection, self._tenant, head, new, now=_now(), worker=worker)
+            return await job_rows.add_job(connection, self._tenant, head, new, now=_now())
+
+        return await self._database.write(operation)
+
+    async def begin(self, name: str, new: NewJob, worker: str) -> tuple[Job, bool]:
+        """Run a sleep on a context at once, unless another worker runs one for the same work.
+
+        One that is queued or stands still is gone on with, whoever asked for it.
+
+        Returns:
+            the job, and whether ``worker`` runs it now.
+        """
+
+        async def operation(connection: AsyncConnection) -> tuple[Job, bool]:
+            head = await find_head(connection, self._tenant, name)
+            job, _ = await job_rows.add_job(connection, self._tenant, head, new, now=_now())
+            await job_rows.go_on(connection, job.id)
+            queued = await job_rows.load_job(connection, job.id)
+            assert queued is not None, "it was just there"
+            taken = await job_rows.take(connection, queued.id, queued.run, worker, now=_now())
+            return taken or queued, taken is not None
 
         return await self._database.write(operation)
 
@@ -133,6 +148,7 @@ class JobStore:
             head = await find_head(connection, self._tenant, id_or_name if job is None else job.context)
             before = await sleep_state_rows.load_sleep_state(connection, head.id)
             await sleep_state_rows.change_sleep_state(connection, head.id, BackOff().released)
+            await wake_rows.settle(connection, head.id, _now())
             return before
 
         return await self._database.write(operation)

@@ -13,11 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.back_off import BackOff
 from sleeptime.core.job import Ending, Job, JobState, Wanted
+from sleeptime.core.outcome import Outcome
 from sleeptime.core.text import kept_text
 from sleeptime.core.worker import Worker, WorkerState
-from sleeptime.store import job_rows, ledger_rows, sleep_state_rows, worker_rows
+from sleeptime.store import job_rows, ledger_rows, sleep_state_rows, wake_rows, worker_rows
 from sleeptime.store.database import Database
 from sleeptime.store.job_rows import Assigned
+from sleeptime.store.wake_rows import Due, MakeJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,19 @@ class WorkStore:
                 return None
             lost_calls = await ledger_rows.lose(connection, [worker.id])
             return Reaped(worker, await job_rows.free_jobs_of(connection, worker.id, now=_now()), lost_calls)
+
+        return await self._database.write(operation)
+
+    async def next_due(self) -> datetime | None:
+        """When `claim_due` has something to look at; None while nothing waits for a moment. Writes nothing."""
+        async with self._database.reading() as connection:
+            return await wake_rows.next_due(connection)
+
+    async def claim_due(self, limit: int, make_job: MakeJob) -> tuple[Due, ...]:
+        """Take wake-ups that are due, and have a job made of each: both together or neither (`wake_rows.claim_due`)."""
+
+        async def operation(connection: AsyncConnection) -> tuple[Due, ...]:
+            return await wake_rows.claim_due(connection, _now(), limit, make_job)
 
         return await self._database.write(operation)
 
@@ -183,6 +198,7 @@ async def end_job(connection: AsyncConnection, job: Job, ending: Ending, back_of
         context_id,
         lambda state: back_off.after(state, ending.outcome, job.context_version, ending.reason, now),
     )
+    await wake_rows.settle(connection, context_id, now, is_called_again=ending.outcome is not Outcome.SKIPPED)
     return True
 
 
