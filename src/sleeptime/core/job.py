@@ -65,6 +65,12 @@ def _new_id() -> str:
     return uuid4().hex
 
 
+def work_digest(context_version: str, settings: Mapping[str, Any]) -> str:
+    """16 hex digits of what a job does."""
+    told = json.dumps([context_version, settings], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
     """A sleep to be queued.
@@ -87,9 +93,8 @@ class NewJob:
 
     @property
     def work(self) -> str:
-        """16 hex digits of what it does: while a job is not over, the same work is not queued again."""
-        told = json.dumps([self.context_version, self.settings], sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
+        """Digest of what it does: while a job is not over, the same work is not queued again."""
+        return work_digest(self.context_version, self.settings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +105,13 @@ class Job:
         id: also the ``job_id`` of its calls and of the learned context it writes.
         tenant: whom the context belongs to.
         context: its name.
-        context_version: what the job reads.
+        context_version: what it reads: once it has begun, that stays.
         work, settings, drafts, trigger, priority: as for `NewJob`.
         state: where it stands.
         wanted: what is wanted of it while it runs.
         run: which run of it is queued or under way, from 1.
         drafts_done: of the present run.
+        base: number of the learned context that was live when it first began, which it builds on; None when none was.
         worker: who runs it, or handed it to the queue.
         outcome: how it ended; None until it is over.
         reason: why it ended so, or why it stands still; "" when there is nothing to say.
@@ -130,6 +136,7 @@ class Job:
     wanted: Wanted
     run: int
     drafts_done: int
+    base: int | None
     worker: str | None
     outcome: Outcome | None
     reason: str

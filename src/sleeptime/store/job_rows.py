@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, case, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Select, and_, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sleeptime.core.job import Ending, Job, JobState, NewJob, Wanted
+from sleeptime.core.job import Ending, Job, JobState, NewJob, Wanted, work_digest
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.text import kept_text
 from sleeptime.store import ledger_rows
-from sleeptime.store.context_rows import Head
-from sleeptime.store.tables import ContextRow, JobRow
+from sleeptime.store.context_rows import Head, find_head
+from sleeptime.store.entry import Status
+from sleeptime.store.tables import ContextRow, JobRow, LearnedRow
 
 CANCELLED: Final = Ending(Outcome.SKIPPED, "cancelled")
 
@@ -40,20 +41,16 @@ class Assigned:
 
 
 async def add_job(
-    connection: AsyncConnection, tenant: str, head: Head, new: NewJob, *, now: datetime, worker: str | None = None
+    connection: AsyncConnection, tenant: str, head: Head, new: NewJob, *, now: datetime
 ) -> tuple[Job, bool]:
     """Queue a job, unless one for the same work is not over yet.
-
-    Args:
-        worker: who runs it at once; None leaves it to whoever is free.
 
     Returns:
         the job, and whether it is new; one that is not is as it was.
     """
-    same = _jobs().where(JobRow.context_id == head.id, JobRow.work == new.work, _UNFINISHED)
-    found = (await connection.execute(same)).one_or_none()
+    found = await _same_work(connection, head.id, new.work)
     if found is not None:
-        return _job(found), False
+        return found, False
     values = {
         "id": new.id,
         "tenant": tenant,
@@ -63,20 +60,22 @@ async def add_job(
         "settings": dict(new.settings),
         "trigger": new.trigger,
         "priority": new.priority,
-        "state": JobState.QUEUED if worker is None else JobState.RUNNING,
+        "state": JobState.QUEUED,
         "wanted": Wanted.RUN,
         "reason": "",
         "drafts": new.drafts,
         "drafts_done": 0,
         "run": 1,
-        "worker": worker,
         "created_at": now,
-        "started_at": None if worker is None else now,
     }
     await connection.execute(insert(JobRow).values(values))
-    added = await load_job(connection, new.id)
-    assert added is not None, "it was just added"
-    return added, True
+    return await _known(connection, new.id), True
+
+
+async def _same_work(connection: AsyncConnection, context_id: int, work: str) -> Job | None:
+    same = _jobs().where(JobRow.context_id == context_id, JobRow.work == work, _UNFINISHED)
+    found = (await connection.execute(same)).one_or_none()
+    return None if found is None else _job(found)
 
 
 async def load_job(connection: AsyncConnection, job_id: str, *, tenant: str | None = None) -> Job | None:
@@ -142,20 +141,29 @@ async def unassign_all(connection: AsyncConnection) -> int:
 
 
 async def take(connection: AsyncConnection, job_id: str, run: int, worker: str, *, now: datetime) -> Job | None:
-    """Let the worker run a queued job; None when this run is not queued any more."""
-    statement = (
-        update(JobRow)
-        .where(JobRow.id == job_id, JobRow.run == run, JobRow.state == JobState.QUEUED)
-        .values(
-            state=JobState.RUNNING,
-            worker=worker,
-            drafts_done=0,
-            started_at=case((JobRow.started_at.is_(None), now), else_=JobRow.started_at),
-        )
-    )
-    if not (await connection.execute(statement)).rowcount:
+    """Let the worker run a queued job; None when this run is not queued any more.
+
+    A job that begins for the first time reads the context as it stands now, and builds on what is live now. Should
+    another job do that same work already, this one is over.
+    """
+    queued = and_(JobRow.id == job_id, JobRow.run == run, JobRow.state == JobState.QUEUED)
+    locked = select(JobRow.id).where(queued).with_for_update()
+    if (await connection.execute(locked)).one_or_none() is None:
         return None
-    return await load_job(connection, job_id)
+    values: dict[str, Any] = {"state": JobState.RUNNING, "worker": worker, "drafts_done": 0}
+    job = await _known(connection, job_id)
+    if job.started_at is None:
+        head = await find_head(connection, job.tenant, job.context)
+        work = work_digest(head.version, job.settings)
+        if work != job.work and (other := await _same_work(connection, head.id, work)) is not None:
+            reason = f"the context changed before it began, and job {other.id} reads it as it stands"
+            await _end(connection, queued, Ending(Outcome.SKIPPED, reason), now)
+            return None
+        live = select(LearnedRow.number).where(LearnedRow.context_id == head.id, LearnedRow.status == Status.LIVE)
+        base = (await connection.execute(live)).scalar_one_or_none()
+        values |= {"context_version": head.version, "work": work, "base": base, "started_at": now}
+    await connection.execute(update(JobRow).where(queued).values(values))
+    return await _known(connection, job_id)
 
 
 async def wanted(connection: AsyncConnection, job_id: str, run: int) -> Wanted | None:
@@ -263,6 +271,13 @@ async def resume(connection: AsyncConnection, job_id: str) -> None:
             await _set(connection, job_id, _queued())
 
 
+async def go_on(connection: AsyncConnection, job_id: str) -> None:
+    """As `resume`, and a job that waits for a moment waits no longer."""
+    if await _locked_state(connection, job_id) is JobState.WAITING:
+        await _set(connection, job_id, _queued())
+    await resume(connection, job_id)
+
+
 async def cancel(connection: AsyncConnection, job_id: str, *, now: datetime) -> None:
     """A job that is not over is to end without a result: at once, or before its next call when it runs."""
     match await _locked_state(connection, job_id):
@@ -281,6 +296,13 @@ async def _locked_state(connection: AsyncConnection, job_id: str) -> JobState | 
 
 async def _set(connection: AsyncConnection, job_id: str, values: dict[str, Any]) -> None:
     await connection.execute(update(JobRow).where(JobRow.id == job_id).values(values))
+
+
+async def _known(connection: AsyncConnection, job_id: str) -> Job:
+    """The job of an id that is there."""
+    job = await load_job(connection, job_id)
+    assert job is not None, "jobs are never removed by themselves"
+    return job
 
 
 def _is_running(job_id: str, run: int) -> ColumnElement[bool]:
@@ -338,6 +360,7 @@ def _job(row: Any) -> Job:
         wanted=Wanted(row.wanted),
         run=row.run,
         drafts_done=row.drafts_done,
+        base=row.base,
         worker=row.worker,
         outcome=None if row.outcome is None else Outcome(row.outcome),
         reason=row.reason,

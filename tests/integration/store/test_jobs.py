@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
@@ -15,7 +16,7 @@ from sleeptime.core.outcome import Outcome
 from sleeptime.core.worker import WorkerState
 from sleeptime.store.store import Store
 from sleeptime.store.work_store import WorkStore
-from tests.integration.store.builders import context
+from tests.integration.store.builders import context, learned, note
 
 SHOP = context(a="one")
 DEAD_AFTER = timedelta(seconds=15)
@@ -36,8 +37,8 @@ async def shop(store: Store) -> Store:
 
 async def running(store: Store, worker: str = "w1", new: NewJob | None = None) -> Job:
     """A job that this worker runs."""
-    job, is_new = await store.jobs.add("shop", new or new_job(), worker=worker)
-    assert is_new
+    job, is_mine = await store.jobs.begin("shop", new or new_job(), worker)
+    assert is_mine
     return job
 
 
@@ -220,6 +221,47 @@ async def test_two_reapers_take_a_dead_worker_once(database_url: str) -> None:
     assert (await stores[0].jobs.job(job.id)).run == 2
     for store in stores:
         await store.close()
+
+
+async def test_a_job_that_begins_reads_the_context_as_it_stands_and_keeps_to_that(shop: Store) -> None:
+    job, _ = await shop.jobs.add("shop", new_job())
+    changed = context(a="two")
+    await shop.add_context(changed)
+    begun = await shop.work.take(job.id, 1, "w1")
+    assert begun is not None
+    assert (begun.context_version, begun.base) == (changed.version, None)
+    assert not (await shop.jobs.add("shop", replace(new_job(), context_version=changed.version)))[1]
+    await shop.add_context(context(a="three"))
+    await shop.make_live("shop", await shop.stage(learned(changed, note("said"))))
+    assert await shop.work.give_up(begun) is JobState.QUEUED
+    again = await shop.work.take(job.id, 2, "w1")
+    assert again is not None
+    assert (again.context_version, again.base) == (changed.version, None)
+    fresh = await running(shop, new=new_job(drafts=2))
+    assert (fresh.context_version, fresh.base) == (context(a="three").version, 1)
+
+
+async def test_a_job_that_would_do_the_work_of_another_is_over(shop: Store) -> None:
+    stale, _ = await shop.jobs.add("shop", new_job())
+    changed = context(a="two")
+    await shop.add_context(changed)
+    other, is_new = await shop.jobs.add("shop", replace(new_job(), context_version=changed.version))
+    assert is_new
+    assert await shop.work.take(stale.id, 1, "w1") is None
+    over = await shop.jobs.job(stale.id)
+    assert (over.outcome, other.id in over.reason) == (Outcome.SKIPPED, True)
+
+
+async def test_a_sleep_by_hand_goes_on_with_what_stands_still_and_leaves_what_runs(shop: Store) -> None:
+    job = await running(shop)
+    assert await shop.jobs.begin("shop", new_job(), "w2") == (job, False)
+    await shop.work.give_up(job, is_interrupted=True, reason="interrupted")
+    assert (await shop.jobs.job(job.id)).reason == "interrupted"
+    taken, is_mine = await shop.jobs.begin("shop", new_job(), "w2")
+    assert (taken.id, taken.run, taken.worker, is_mine) == (job.id, 2, "w2", True)
+    assert await shop.work.wait(taken, datetime.now(UTC) + timedelta(hours=1), "a batch")
+    taken, is_mine = await shop.jobs.begin("shop", new_job(), "w3")
+    assert (taken.run, taken.due_at, is_mine) == (3, None, True)
 
 
 async def test_what_is_wanted_of_a_job_outlives_its_worker(shop: Store) -> None:
