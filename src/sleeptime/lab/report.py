@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sleeptime.core.errors import InputError
+from sleeptime.lab.datasets.worlds import WorldSet
 from sleeptime.lab.experiments.experiment import Experiment, Findings
 
 PAGE = "README.md"
@@ -49,6 +50,8 @@ def write_findings(folder: Path, experiment: Experiment, findings: Findings, mad
 def write_page(folder: Path, order: Sequence[str]) -> Path:
     """Write the page of all experiments whose JSON lies in the folder; returns its path.
 
+    Folders below that hold results of held-out families are told on it with a link, apart from the others.
+
     Args:
         folder: of the results.
         order: names of experiments as they follow each other.
@@ -56,15 +59,16 @@ def write_page(folder: Path, order: Sequence[str]) -> Path:
     Raises:
         InputError: the folder holds no results, or a file of them cannot be read.
     """
-    results = [_read(path) for name in order if (path := folder / f"{name}.json").exists()]
+    results = _results(folder, order)
     if not results:
         raise InputError(f"there are no results in {folder}; run `sleeptime lab run` first")
-    lines = [files("sleeptime.lab").joinpath("page.md").read_text(encoding="utf-8").rstrip(), ""]
+    is_held_out = all(result.is_held_out for result in results)
+    words = files("sleeptime.lab").joinpath("page_held_out.md" if is_held_out else "page.md")
+    lines = [words.read_text(encoding="utf-8").rstrip(), ""]
     lines += ["## Made with", "", *_stories(results), ""]
-    lines += ["## Targets", "", "| experiment | target | measured | met |", "| --- | --- | --- | --- |"]
-    for result in results:
-        lines += result.targets
-    lines.append("")
+    lines += _targets(results, is_held_out=is_held_out)
+    if not is_held_out:
+        lines += _held_out_below(folder, order)
     for result in results:
         lines += result.section
     path = folder / PAGE
@@ -72,6 +76,14 @@ def write_page(folder: Path, order: Sequence[str]) -> Path:
     return path
 
 
+_HELD_OUT = (
+    "Worlds of three families that nano was never trained on: they put words and relations that other families teach "
+    "together in new ways."
+)
+_NO_VERDICT = (
+    "Targets are set for new worlds of the families that nano was trained on. Here they only say what the same figures "
+    "come to on families held out: none of them is met or missed."
+)
 _MET = {True: "yes", False: "**no**", None: "undecided"}
 
 
@@ -81,8 +93,28 @@ class _Shown:
 
     experiment: str
     story: str
-    targets: list[str]
+    summary: str
+    targets: Sequence[tuple[str, ...]]
     section: list[str]
+    is_held_out: bool
+
+
+def _results(folder: Path, order: Sequence[str]) -> list[_Shown]:
+    """Of all experiments that have any in a folder."""
+    return [_read(path) for name in order if (path := folder / f"{name}.json").exists()]
+
+
+def _held_out_below(folder: Path, order: Sequence[str]) -> list[str]:
+    """What folders below say of families held out, in short."""
+    lines = []
+    for below in sorted(path for path in folder.iterdir() if path.is_dir()):
+        results = [result for result in _results(below, order) if result.is_held_out]
+        if results:
+            page = f"[{below.name}]({below.name}/{PAGE})"
+            lines += [f"## {below.name}", "", f"{_HELD_OUT} All of it: {page}.", "", *_stories(results), ""]
+            for result in results:
+                lines += [f"*{result.experiment}*: {result.summary}", ""]
+    return lines
 
 
 def _stories(results: Sequence[_Shown]) -> list[str]:
@@ -104,12 +136,12 @@ def _story(made: Mapping[str, Any]) -> str:
     )
 
 
-def _targets(result: Mapping[str, Any]) -> list[str]:
-    link = f"[{result['experiment']}](#{result['experiment']})"
-    return [
-        f"| {link} | {_cell(claim['target'])} | {_cell(claim['measured'])} | {_MET[claim['is_met']]} |"
-        for claim in result["claims"]
-    ]
+def _targets(results: Sequence[_Shown], *, is_held_out: bool) -> list[str]:
+    """What was asked and measured, with a verdict but on families held out."""
+    header = ("experiment", "target", "measured", "met")
+    columns = len(header) - is_held_out
+    rows = (header, ["---"] * columns, *(row for result in results for row in result.targets))
+    return ["## Targets", "", *([_NO_VERDICT, ""] if is_held_out else []), *(_row(row[:columns]) for row in rows), ""]
 
 
 def _section(result: Mapping[str, Any]) -> list[str]:
@@ -134,7 +166,12 @@ def _cell(text: object) -> str:
 def _read(path: Path) -> _Shown:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return _Shown(found["experiment"], _story(found["made_with"]), _targets(found), _section(found))
+        made = found["made_with"]
+        is_held_out = made.get("worlds") == WorldSet.HELD_OUT
+        name, summary = found["experiment"], found["summary"].strip()
+        link = f"[{name}](#{name})"
+        targets = [(link, claim["target"], claim["measured"], _MET[claim["is_met"]]) for claim in found["claims"]]
+        return _Shown(name, _story(made), summary, targets, _section(found), is_held_out)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path} is no result of this version ({type(error).__name__}: {error}); remove it, and `sleeptime lab "

@@ -13,6 +13,7 @@ from sleeptime.core.errors import InputError
 from sleeptime.core.price import Price
 from sleeptime.lab import manifest
 from sleeptime.lab.datasets.jsonl import read_problems, write_problems
+from sleeptime.lab.datasets.worlds import WorldSet, set_of
 from sleeptime.lab.experiments import NAMES, load_experiment
 from sleeptime.lab.experiments.experiment import Findings, Study
 from sleeptime.lab.experiments.losses import losses_of
@@ -123,6 +124,9 @@ class Workspace:
     def analyse(self, name: str) -> Findings:
         """What the records say on an experiment's question, and what the model did not give it.
 
+        Targets are set for new worlds of the families that nano was trained on. On families held out the same figures
+        stand without a verdict.
+
         Raises:
             InputError: records are missing; the message says which.
         """
@@ -138,7 +142,10 @@ class Workspace:
         findings = experiment.analyse(study)
         losses = losses_of(study, experiment.arms(is_quick=study.is_quick))
         said = "\n\n".join(filter(None, (findings.summary, str(losses))))
-        return replace(findings, summary=said, data={**findings.data, "losses": asdict(losses)})
+        claims = findings.claims
+        if set_of(self.problems) is WorldSet.HELD_OUT:
+            claims = tuple(replace(claim, target=f"held-out families: {claim.target}", is_met=None) for claim in claims)
+        return replace(findings, summary=said, claims=claims, data={**findings.data, "losses": asdict(losses)})
 
     def report(self, name: str) -> Findings:
         """Analyse an experiment, and write its findings; `write_page` shows them.
@@ -150,7 +157,8 @@ class Workspace:
         made_with = manifest.read(self.folder / RECORDS)
         command = made_with.pop("commands").get(name, "")
         try:
-            write_findings(self.folder, load_experiment(name), findings, made_with | {"command": command})
+            made_with |= {"command": command, "worlds": set_of(self.problems)}
+            write_findings(self.folder, load_experiment(name), findings, made_with)
         except OSError as error:
             raise InputError(f"results cannot be written to {self.folder} ({error.strerror})") from error
         return findings

@@ -302,6 +302,36 @@ def test_what_a_provider_refused_is_counted_on_the_page(lab: Lab) -> None:
     assert said in Path("out/README.md").read_text()
 
 
+def test_families_held_out_have_a_page_of_their_own_that_the_one_above_tells_in_short(lab: Lab) -> None:
+    Path("script.json").write_text(json.dumps({"rules": [SCRIPT["rules"][0], {"replies": ["The answer is 1."]}]}))
+    play = ("run", "no-crossover", "--limit", "2", "--queries", "1")
+    done = lab(*play, "--split", "held-out", "--output", "out/held-out", "--json")
+    assert done.code == 0, done.err
+    claims = done.json["experiments"]["no-crossover"]["claims"]
+    assert {claim["is_met"] for claim in claims} == {None}
+    assert all(claim["target"].startswith("held-out families: ") for claim in claims)
+    apart = Path("out/held-out/README.md").read_text()
+    assert apart.startswith("# Families held out of training")
+    assert "| experiment | target | measured |\n" in apart
+
+    done = lab(*play, "--output", "out", "--json")
+    assert True in {claim["is_met"] for claim in done.json["experiments"]["no-crossover"]["claims"]}
+    page = Path("out/README.md").read_text()
+    assert page.startswith("# What sleep-time compute does")
+    _, _, told = page.partition("\n## held-out\n")
+    told, _, rest = told.partition("\n## no-crossover\n")
+    assert "(held-out/README.md)" in told
+    assert "--split held-out" in told
+    summary = json.loads(Path("out/held-out/no-crossover.json").read_text())["summary"]
+    assert summary in told
+    assert "held-out" not in rest, "nothing of it stands among the others"
+
+    made = results(Path("out")), results(Path("out/held-out"))
+    assert lab("report", "--output", "out/held-out").code == 0
+    assert lab("report", "--output", "out").code == 0
+    assert (results(Path("out")), results(Path("out/held-out"))) == made
+
+
 def test_experiments_are_listed_with_their_questions(lab: Lab) -> None:
     listed = lab("list", "--json").json["experiments"]
     assert [entry["name"] for entry in listed] == list(NAMES)

@@ -7,15 +7,17 @@ import re
 from collections import Counter
 from dataclasses import replace
 from itertools import groupby, islice
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sleeptime.core.errors import InputError
 from sleeptime.lab.answers import Grade, grade
-from sleeptime.lab.datasets.jsonl import context_id_of
+from sleeptime.lab.datasets.jsonl import context_id_of, write_problems
 from sleeptime.lab.datasets.leaks import leaking_pairs
-from sleeptime.lab.datasets.worlds import Predictability, WorldDials, WorldSet, draw_queries, world_problems
+from sleeptime.lab.datasets.selection import choose_problems
+from sleeptime.lab.datasets.worlds import Predictability, WorldDials, WorldSet, draw_queries, set_of, world_problems
 from sleeptime.lab.problem import Problem
 from sleeptime.lab.worlds import HELD_OUT, TRAINING, Split, generate_worlds
 from sleeptime.lab.worlds.world import World
@@ -126,6 +128,23 @@ def test_held_out_families_stand_in_no_other_set() -> None:
     families = {which: {problem.tags["family"] for problem in problems(which=which, contexts=60)} for which in WorldSet}
     assert families[WorldSet.HELD_OUT] == HELD_OUT
     assert not HELD_OUT & (families[WorldSet.TRAIN] | families[WorldSet.VALIDATION] | families[WorldSet.TEST])
+
+
+def test_a_set_is_told_from_its_problems_alone() -> None:
+    assert [set_of(problems(which=which, contexts=2)) for which in WorldSet] == list(WorldSet)
+    assert set_of(problems(which=WorldSet.TEST, contexts=2) + problems(which=WorldSet.HELD_OUT, contexts=2)) is None
+    assert set_of([replace(problem, source="mine") for problem in problems(contexts=2)]) is None
+    assert set_of([replace(problem, tags={"set": "another"}) for problem in problems(contexts=2)]) is None
+    assert set_of([]) is None
+
+
+def test_a_run_plays_the_worlds_of_the_split_that_is_named(tmp_path: Path) -> None:
+    families = {problem.tags["family"] for problem in choose_problems(None, 20, which=WorldSet.HELD_OUT)}
+    assert families == HELD_OUT
+    assert choose_problems(None, 3) == choose_problems(None, 3, which=WorldSet.TEST)
+    write_problems(tmp_path / "mine.jsonl", problems(contexts=2))
+    with pytest.raises(InputError, match=r"--split chooses among generated worlds, and .*mine\.jsonl is a file"):
+        choose_problems(tmp_path / "mine.jsonl", None, which=WorldSet.HELD_OUT)
 
 
 def test_no_question_gives_away_the_answer_of_another() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -28,6 +28,10 @@ def run(
     dataset: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Problems from `sleeptime lab build`; generated worlds by default."),
+    ] = None,
+    split: Annotated[
+        Literal["train", "validation", "test", "held-out"] | None,
+        typer.Option(help="Generated worlds of this split, or of the families held out of nano's training [test]."),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=2, help="Contexts at most [150 worlds, or all of a file].")
@@ -53,6 +57,7 @@ def run(
     from sleeptime.cli.output import print_json, say
     from sleeptime.core.errors import InputError
     from sleeptime.lab.datasets.selection import choose_problems
+    from sleeptime.lab.datasets.worlds import WorldSet
     from sleeptime.lab.experiments import NAMES, load_experiment
     from sleeptime.lab.manifest import command
     from sleeptime.lab.report import PAGE
@@ -65,7 +70,8 @@ def run(
     experiments = [load_experiment(name) for name in (NAMES if "all" in names else dict.fromkeys(names))]
     settings = load_settings(model=model)
     resolved = resolve_model(settings.model, timeout_s=settings.model_timeout_s)
-    problems = choose_problems(dataset, limit, queries=queries, seed=seed, is_quick=quick)
+    which = WorldSet(split) if split is not None else None
+    problems = choose_problems(dataset, limit, which=which, queries=queries, seed=seed, is_quick=quick)
     space = Workspace.begin(output, resolved, settings.model, problems, seed=seed, is_quick=quick, is_fresh=fresh)
     try:
         laboratory = Laboratory(resolved, space.problems, space.book, output / "logs", concurrency)

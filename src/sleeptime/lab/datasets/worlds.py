@@ -7,7 +7,7 @@ stream. Queries that give away each other's answers are never asked of one conte
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -116,6 +116,12 @@ def world_problems(dials: WorldDials) -> Iterator[Problem]:
         drawn, misses = drawn + 1, 0
         if drawn == dials.contexts:
             return
+
+
+def set_of(problems: Iterable[Problem]) -> WorldSet | None:
+    """The set that all of these problems are of; None for other problems, or of several sets."""
+    found = {problem.tags.get("set") if problem.source.startswith("worlds:") else None for problem in problems}
+    return next((each for each in WorldSet if found == {each.value}), None)
 
 
 def is_likely(world: World, query: Query) -> bool:
