@@ -8,23 +8,26 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, Unpack
 from uuid import uuid4
 
 from sleeptime.core.budget import Budget, parse_budget
-from sleeptime.core.call import Call, Phase
+from sleeptime.core.call import Call, CallLedger, Phase
+from sleeptime.core.caps import NO_CAPS, Caps
 from sleeptime.core.context import Context, Part
-from sleeptime.core.errors import InputError, StoreError
+from sleeptime.core.errors import InputError
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.query import Query
+from sleeptime.gate.caps import PatientLedger, UnderWay
 from sleeptime.ledger.record import Totals, ledger_rows, total, totals_by_phase
 from sleeptime.ledger.savings import measure_saving
 from sleeptime.results import Added, BudgetSaving, LearnedNotes, Ledger, NotesDiff, Slept
 from sleeptime.settings import Settings, changed_settings, load_settings
+from sleeptime.store.outage import outlast
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -35,11 +38,6 @@ if TYPE_CHECKING:
     from sleeptime.store.store import Store
     from sleeptime.sync import SyncSleeptime
     from sleeptime.wake.route import Route
-
-STORE_WAITS_S: Final = (0.5, 4.0)
-"""Waits before what was paid for is written once more: a PostgreSQL server that restarts is back within them."""
-
-T = TypeVar("T")
 
 
 class SleepChanges(TypedDict, total=False):
@@ -93,6 +91,7 @@ class Sleeptime:
         self._store: Store | None = None
         self._resources = AsyncExitStack()
         self._opening = asyncio.Lock()
+        self._under_way = UnderWay()
 
     @classmethod
     def sync(cls, *args: Any, **kwargs: Any) -> SyncSleeptime:
@@ -173,9 +172,11 @@ class Sleeptime:
         settings = changed_settings(self.settings, **changes)
         store, model = await self._opened_store(), await self._opened_model()
         serving = await store.serving(name)
-        calls = _Recorder(store)
+        calls = self._calls(store, settings.caps)
         job_id = uuid4().hex
-        metered = self._metered(model, calls, Phase.SLEEP, name, job_id=job_id, tier=settings.tier)
+        limit = settings.max_output_tokens if settings.caps else None
+        given = {"job_id": job_id, "tier": settings.tier, "max_output_tokens": limit}
+        metered = self._metered(model, calls, Phase.SLEEP, name, **given)
         result = await sleep_on(
             metered,
             serving.context,
@@ -187,8 +188,8 @@ class Sleeptime:
         outcome, reason, learned, number = result.outcome, result.reason, result.learned, None
         if learned is not None:
             staged = partial(store.stage, learned, job_id=job_id, prompt_digest=result.prompt_digest)
-            number = await _kept(staged)
-            if not await _kept(partial(store.make_live, name, number)):
+            number = await outlast(staged)
+            if not await outlast(partial(store.make_live, name, number)):
                 reason = f"the context changed meanwhile, and newer notes are live; these are kept as version {number}"
                 outcome, learned, number = Outcome.NOTHING_NEW, None, None
         return Slept(
@@ -235,7 +236,7 @@ class Sleeptime:
         plan = budget_request(model, allowed)
         began_s = time.perf_counter()  # opening is paid by the first query alone, and says nothing about routes
         serving = await store.serving(name)
-        calls, query_id, at = _Recorder(store), uuid4().hex, datetime.now(UTC)
+        calls, query_id, at = self._calls(store), uuid4().hex, datetime.now(UTC)
         room = await notes_room(model, serving.context, query, settings.notes_limit_tokens)
         found = await answer(
             plan.apply(self._metered(model, calls, Phase.WAKE, name, query_id=query_id)),
@@ -265,7 +266,7 @@ class Sleeptime:
             at=at,
             id=query_id,
         )
-        await _kept(partial(store.record_query, answered))
+        await outlast(partial(store.record_query, answered))
         return answered
 
     async def notes(self, name: str, version: int | None = None) -> LearnedNotes:
@@ -349,39 +350,44 @@ class Sleeptime:
                 self._model = await self._resources.enter_async_context(model)
             return self._model
 
-    def _metered(self, model: Model, sink: _Recorder, phase: Phase, context: str, **given: Any) -> Model:
+    def _calls(self, store: Store, caps: Caps = NO_CAPS) -> _Recorder:
+        """The ledger of some calls, within caps."""
+        from sleeptime.store.calls import StoredCalls
+
+        return _Recorder(PatientLedger(StoredCalls(store, caps), self._under_way))
+
+    def _metered(self, model: Model, ledger: CallLedger, phase: Phase, context: str, **given: Any) -> Model:
         """The model with each attempt in the ledger, and its failures retried and mapped."""
         from sleeptime.models.metered import MeteredModel
         from sleeptime.models.retry import RetryModel
 
-        return RetryModel(MeteredModel(model, sink, phase=phase, context=context, **given), rng=self._rng)
+        return RetryModel(MeteredModel(model, ledger, phase=phase, context=context, **given), rng=self._rng)
 
 
 class _Recorder:
-    """A `CallSink` that keeps each call in the store and in mind."""
+    """A `CallLedger` on another one, which keeps what ended in mind."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, inner: CallLedger) -> None:
+        self._inner = inner
         self._calls: list[Call] = []
 
-    async def __call__(self, call: Call) -> None:
+    async def begin(self, call: Call) -> None:
+        await self._inner.begin(call)
+
+    async def end(self, call: Call, reply: str | None = None) -> None:
         self._calls.append(call)
-        await _kept(partial(self._store.record_call, call))
+        await self._inner.end(call, reply)
+
+    async def leave(self, call: Call) -> None:
+        await self._inner.leave(call)
+
+    async def answered(self, job_id: str, key: str) -> str | None:
+        return await self._inner.answered(job_id, key)
 
     @property
     def totals(self) -> Totals:
         """Sums over the calls so far."""
         return total(self._calls)
-
-
-async def _kept(write: Callable[[], Awaitable[T]]) -> T:
-    """Do `write`, again when the database is away for a moment: what it keeps was paid for."""
-    for wait_s in STORE_WAITS_S:
-        try:
-            return await write()
-        except StoreError:
-            await asyncio.sleep(wait_s)
-    return await write()
 
 
 def _sleep_settings(model: Model, settings: Settings) -> SleepSettings:

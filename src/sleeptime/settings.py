@@ -18,6 +18,7 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError
 
 from sleeptime.core.budget import EffortLevel
+from sleeptime.core.caps import Cap, Caps
 from sleeptime.core.errors import InputError
 from sleeptime.core.price import Tier
 from sleeptime.sources.limits import SourceLimits
@@ -61,6 +62,14 @@ class Settings(BaseSettings):
     max_note_tokens: int = Field(default=1250, ge=1)
     concurrency: int = Field(default=4, ge=1)
 
+    max_usd_per_job: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    max_tokens_per_job: int | None = Field(default=None, ge=0)
+    max_usd_per_context_day: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    max_tokens_per_context_day: int | None = Field(default=None, ge=0)
+    max_usd_per_day: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    max_tokens_per_day: int | None = Field(default=None, ge=0)
+    max_output_tokens: int = Field(default=8192, ge=1)
+
     budget: str = "v1"
     notes_limit_tokens: int = Field(default=16_000, ge=1)
     keep_raw: bool = True
@@ -82,6 +91,15 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def caps(self) -> Caps:
+        """The limits on what sleep may spend."""
+        return Caps(
+            job=Cap(self.max_tokens_per_job, self.max_usd_per_job),
+            context_day=Cap(self.max_tokens_per_context_day, self.max_usd_per_context_day),
+            tenant_day=Cap(self.max_tokens_per_day, self.max_usd_per_day),
+        )
 
     @property
     def source_limits(self) -> SourceLimits:

@@ -263,7 +263,7 @@ async def test_what_was_paid_for_is_kept_when_the_database_is_away_for_a_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sleeptime.store.database.BUSY_TIMEOUT_S", 0)
-    monkeypatch.setattr("sleeptime.app.STORE_WAITS_S", (0.5, 0.5))
+    monkeypatch.setattr("sleeptime.store.outage.WAITS_S", (0.5, 0.5))
     path = tmp_path / "a.db"
 
     def reply(_messages: list[ModelMessage], parameters: ModelRequestParameters) -> AnyReply:
@@ -281,7 +281,7 @@ async def test_what_was_paid_for_is_kept_when_the_database_is_away_for_a_moment(
 
 
 async def test_a_database_that_stays_away_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sleeptime.app.STORE_WAITS_S", (0.0, 0.0))
+    monkeypatch.setattr("sleeptime.store.outage.WAITS_S", (0.0, 0.0))
     attempts = 0
 
     async def refuse(*_: object) -> None:

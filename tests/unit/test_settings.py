@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from sleeptime.core.caps import NO_CAPS, Cap, Caps
 from sleeptime.core.errors import InputError
 from sleeptime.core.price import Tier
+from sleeptime.models.worst import MAX_OUTPUT_TOKENS
 from sleeptime.settings import PREFIX, Settings, changed_settings, default_database_url, load_settings
 from sleeptime.sleep.settings import SleepSettings
 from sleeptime.sources import SourceLimits
@@ -56,6 +58,24 @@ def test_a_value_that_is_not_allowed_names_the_setting_and_the_value(
         load_settings()
 
 
+def test_caps_are_read_by_scope(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "MAX_USD_PER_JOB": "0.5",
+        "MAX_TOKENS_PER_CONTEXT_DAY": "1000",
+        "MAX_USD_PER_DAY": "none",
+        "MAX_TOKENS_PER_DAY": "0",
+    }.items():
+        monkeypatch.setenv(PREFIX + name, value)
+    assert load_settings().caps == Caps(Cap(max_usd=0.5), Cap(max_tokens=1000), Cap(max_tokens=0))
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "inf"])
+def test_a_cap_is_an_amount_of_money(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("SLEEPTIME_MAX_USD_PER_DAY", value)
+    with pytest.raises(InputError, match="setting max_usd_per_day"):
+        load_settings()
+
+
 def test_a_change_leaves_all_other_settings_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(temperature=None, budget="v3")
     monkeypatch.setenv("SLEEPTIME_BUDGET", "v4")
@@ -92,6 +112,8 @@ def test_defaults_are_those_of_the_values_they_fill() -> None:
     assert {name: getattr(settings, name) for name in shared} == {name: getattr(sleep, name) for name in shared}
     assert settings.concurrency == sleep.concurrency
     assert settings.notes_limit_tokens == NOTES_LIMIT_TOKENS
+    assert settings.max_output_tokens == MAX_OUTPUT_TOKENS
+    assert settings.caps == NO_CAPS
 
 
 def test_every_setting_is_documented_with_its_variable_and_default() -> None:

@@ -96,14 +96,6 @@ class Call:
     id: str = field(default_factory=_new_id)
 
 
-class CallSink(Protocol):
-    """Takes every call that was made."""
-
-    async def __call__(self, call: Call) -> None:
-        """Keep the call. Must not raise for a call that was paid for and can be kept; safe to repeat for one id."""
-        ...
-
-
 class CallLedger(Protocol):
     """Knows every call before it is made and how it ended, and keeps the answers of a job until it is over.
 

@@ -1,69 +1,76 @@
-"""MeteredModel: every request to a model becomes one `Call`, also a failed one and a stream that was cut."""
+"""MeteredModel: every request to a model is a `Call` in the ledger, begun before it is made and ended whatever comes.
+
+A request of a job has a key, and one that was answered when the job ran before is answered from the ledger.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any, Final
 
-import anyio
 from pydantic_ai import RunContext
 from pydantic_ai.messages import ModelMessage, ModelResponse
-from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
+from pydantic_ai.models import CompletedStreamedResponse, Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.models.wrapper import WrapperModel
-from pydantic_ai.settings import ModelSettings
-from pydantic_ai.usage import RequestUsage
+from pydantic_ai.settings import ModelSettings, merge_model_settings
 
-from sleeptime.core.call import OK, Call, CallSink, Phase
-from sleeptime.core.price import Tier, billed_cost_usd
+from sleeptime.core.call import OK, RUNNING, Call, CallLedger, Phase
+from sleeptime.core.errors import NotNow
+from sleeptime.core.price import Tier
 from sleeptime.core.usage import Usage
-from sleeptime.models.faults import Fault, UnusableReply, fault_of
-from sleeptime.models.prices import LOCAL_PROVIDERS, price_of
+from sleeptime.models.running import Running
+from sleeptime.models.transcript import read_response
+from sleeptime.models.worst import input_worst_case, limited, worst_case, worst_price
 
 STOPPED: Final = "Stopped"
 """Outcome of a stream that its reader left before the end."""
 
-_SERVED_TIER: Final = {
-    "default": Tier.STANDARD,
-    "standard": Tier.STANDARD,
-    "on_demand": Tier.STANDARD,
-    "flex": Tier.FLEX,
-    "priority": Tier.PRIORITY,
-    "fast": Tier.PRIORITY,
-    "batch": Tier.BATCH,
-}
-"""How providers name the tier that a reply was in fact served in; they may downgrade, and bill what was served."""
-
 
 class MeteredModel(WrapperModel):
-    """Gives one `Call` per request to a sink, before the reply or the error goes on.
+    """Begins and ends one `Call` per request, before the reply or the error goes on.
 
-    What a failed attempt cost: 0 when the provider refused it or was never reached; what was reported when usage came
-    before the failure; otherwise unknown (``None``), for the provider may bill it. The usage of a cut stream is a lower
-    bound.
+    A keyed model answers from the ledger what was answered before; its turn moves on after an answer alone, so failed
+    attempts have the key of the one that succeeds at last. It makes one request after the other, and the same ones
+    whenever its job runs.
+
+    Args:
+        wrapped: the model.
+        ledger: keeps the calls, and refuses those that a cap has no room for.
+        phase: what the calls are made for.
+        context: name of the context they serve.
+        query_id: the query they answer, if any.
+        job_id: the sleep they belong to, if any.
+        draft: which draft of the job this model makes: its calls are keyed ``"DRAFT.TURN"``. Without it none is keyed.
+        tier: the tier asked for; a reply that names the tier it got overrides it.
+        max_output_tokens: longest reply of a request that sets no limit itself; give it where caps hold.
     """
 
     def __init__(
         self,
         wrapped: Model,
-        sink: CallSink,
+        ledger: CallLedger,
         *,
         phase: Phase,
         context: str,
         query_id: str | None = None,
         job_id: str | None = None,
+        draft: int | None = None,
         tier: Tier = Tier.STANDARD,
+        max_output_tokens: int | None = None,
     ) -> None:
-        """Meter ``wrapped``. ``tier`` is the tier asked for; a reply that names the tier it got overrides it."""
         super().__init__(wrapped)
-        self.sink = sink
+        assert draft is None or job_id is not None, "only a job's calls have keys"
+        self.ledger = ledger
         self.phase = phase
         self.context = context
         self.query_id = query_id
         self.job_id = job_id
+        self.draft = draft
         self.tier = tier
+        self.max_output_tokens = max_output_tokens
+        self._turn = 0
 
     async def request(
         self,
@@ -71,14 +78,25 @@ class MeteredModel(WrapperModel):
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
-        """Make the request and record it, whatever comes of it."""
-        clock = _Clock()
+        """Make the request and keep it, whatever comes of it; or give the answer that is there.
+
+        Raises:
+            CapReached: a cap leaves no room for it; it was not made.
+        """
+        if (known := await self._known()) is not None:
+            return known
+        settings = self._limited(model_settings)
+        running = await self._begin(messages, settings, model_request_parameters)
         try:
-            response = await self.wrapped.request(messages, model_settings, model_request_parameters)
-        except BaseException as error:
-            await self._record_failure(clock, error, None)
+            response = await self.wrapped.request(messages, settings, model_request_parameters)
+        except NotNow:
+            await running.leave()
             raise
-        await self._record(clock, OK, response)
+        except BaseException as error:
+            await running.fail(error, None)
+            raise
+        await running.end(OK, response, is_whole=True)
+        self._turn += 1
         return response
 
     @asynccontextmanager
@@ -89,85 +107,64 @@ class MeteredModel(WrapperModel):
         model_request_parameters: ModelRequestParameters,
         run_context: RunContext[Any] | None = None,
     ) -> AsyncGenerator[StreamedResponse]:
-        """Open the stream; its call is recorded when it is closed."""
-        clock = _Clock()
+        """Open the stream; its call ends when it is closed."""
+        if (known := await self._known()) is not None:
+            yield CompletedStreamedResponse(
+                known, model_request_parameters=model_request_parameters, replay_events=True
+            )
+            return
+        settings = self._limited(model_settings)
+        running = await self._begin(messages, settings, model_request_parameters)
         stream: StreamedResponse | None = None
         try:
-            async with self.wrapped.request_stream(
-                messages, model_settings, model_request_parameters, run_context
-            ) as stream:
+            async with self.wrapped.request_stream(messages, settings, model_request_parameters, run_context) as stream:
                 yield stream
         except BaseException as error:
-            await self._record_failure(clock, error, None if stream is None else stream.get())
+            await running.fail(error, None if stream is None else stream.get())
             raise
         response = stream.get()
-        await self._record(clock, OK if response.state in ("complete", "suspended") else STOPPED, response)
+        is_whole = response.state in ("complete", "suspended")
+        await running.end(OK if is_whole else STOPPED, response, is_whole=is_whole)
+        self._turn += is_whole
 
-    async def _record_failure(self, clock: _Clock, error: BaseException, response: ModelResponse | None) -> None:
-        fault = fault_of(error, in_stream=response is not None)
-        if response is not None and response.state == "complete":
-            # The reply arrived whole; what failed is the code that read it.
-            await self._record(clock, OK, response)
-            return
-        if response is None and isinstance(error, UnusableReply) and error.usage is not None:
-            response = ModelResponse(parts=[], usage=error.usage, model_name=self.model_name)
-        outcome = type(error if fault is None else fault.error).__name__
-        await self._record(clock, outcome, response, fault)
+    async def _known(self) -> ModelResponse | None:
+        """The answer to this turn that the ledger has; it costs nothing again."""
+        if self.job_id is None or self._key is None:
+            return None
+        reply = await self.ledger.answered(self.job_id, self._key)
+        if reply is None:
+            return None
+        self._turn += 1
+        return read_response(reply)
 
-    async def _record(
-        self, clock: _Clock, outcome: str, response: ModelResponse | None, fault: Fault | None = None
-    ) -> None:
-        reported = RequestUsage() if response is None else response.usage
-        tier = self._served_tier(response)
+    @property
+    def _key(self) -> str | None:
+        return None if self.draft is None else f"{self.draft}.{self._turn}"
+
+    def _limited(self, settings: ModelSettings | None) -> ModelSettings | None:
+        if self.max_output_tokens is None:
+            return settings
+        return limited(merge_model_settings(self.settings, settings), self.max_output_tokens)
+
+    async def _begin(
+        self, messages: list[ModelMessage], settings: ModelSettings | None, parameters: ModelRequestParameters
+    ) -> Running:
+        input_tokens = input_worst_case(messages, parameters)
+        price = worst_price(self.wrapped, self.tier, input_tokens)
         call = Call(
             phase=self.phase,
             model=self.model_name,
-            usage=Usage.from_inclusive(reported),
+            usage=Usage(),
             context=self.context,
-            tier=tier,
-            cost_usd=self._cost_usd(response, tier, is_whole=outcome == OK, fault=fault),
-            latency_s=clock.elapsed_s(),
+            tier=self.tier,
             query_id=self.query_id,
             job_id=self.job_id,
-            outcome=outcome,
-            at=clock.at,
+            key=self._key,
+            outcome=RUNNING,
+            reserved=worst_case(input_tokens, merge_model_settings(self.settings, settings), price),
         )
-        # A cancelled request may have been paid for: the ledger gets it before the cancellation goes on.
-        with anyio.CancelScope(shield=True):
-            await self.sink(call)
-
-    def _served_tier(self, response: ModelResponse | None) -> Tier:
-        details = response.provider_details if response is not None else None
-        served = (details or {}).get("service_tier")
-        return _SERVED_TIER.get(served, self.tier) if isinstance(served, str) else self.tier
-
-    def _cost_usd(
-        self, response: ModelResponse | None, tier: Tier, *, is_whole: bool, fault: Fault | None
-    ) -> float | None:
-        if self.system in LOCAL_PROVIDERS or (fault is not None and fault.is_free):
-            return 0.0
-        if response is None:
-            return None
-        reported = response.usage
-        is_unmeasured = reported.unmeasured_requests > 0 or not (is_whole or reported.has_values())
-        if is_unmeasured:
-            return None
-        names = dict.fromkeys(name for name in (response.model_name, self.model_name) if name)
-        for name in names:
-            price = price_of(
-                name, self.system, tier, base_url=self.base_url, input_tokens=reported.input_tokens, at=None
-            )
-            if price is not None:
-                return billed_cost_usd(Usage.from_inclusive(reported), price)
-        return None
-
-
-class _Clock:
-    """When a request began, and how long it has taken."""
-
-    def __init__(self) -> None:
-        self.at = datetime.now(UTC)
-        self._started_s = time.perf_counter()
-
-    def elapsed_s(self) -> float:
-        return time.perf_counter() - self._started_s
+        if self.tier is Tier.BATCH and call.key is not None:
+            # A provider goes on with a batch whatever becomes of us: asked for again, it is the same call.
+            call = replace(call, id=f"{self.job_id}.{call.key}")
+        await self.ledger.begin(call)
+        return Running(call, self.wrapped, self.ledger)

@@ -25,7 +25,7 @@ from sleeptime.sleep.settings import SleepSettings, Strategy
 from sleeptime.sleep.sleep import sleep_on
 from sleeptime.wake.answer import answer
 from sleeptime.wake.route import Route
-from tests.support.calls import RecordingSink
+from tests.support.calls import MemoryLedger
 from tests.support.openai_server import OpenAIServer, Status, openai_server
 
 JOINER = "\u200d"
@@ -78,7 +78,7 @@ async def test_answers_and_their_cached_tokens_come_over_the_wire(server: OpenAI
     model = NanoModel()
     server.play(ServedNano(model), Status(500))
     slept = await sleep_on(model, CONTEXT, SleepSettings(profile="nano"))
-    sink = RecordingSink()
+    sink = MemoryLedger()
     budget = Verbosity(0)
     async with resolve_model(server.name("nano")) as remote:
         metered = RetryModel(MeteredModel(remote, sink, phase=Phase.WAKE, context="world"), rng=random.Random(0))

@@ -32,7 +32,7 @@ from sleeptime.models.metered import STOPPED, MeteredModel
 from sleeptime.models.resolve import resolve_model
 from sleeptime.models.retry import RetryModel, RetryPolicy
 from sleeptime.models.scripted import AnyReply, Reply, ScriptedModel, Thought, ToolCall
-from tests.support.calls import RecordingSink
+from tests.support.calls import MemoryLedger
 from tests.support.openai_server import (
     BadEvent,
     Cut,
@@ -65,7 +65,7 @@ class Wire:
 
     def __init__(self, server: OpenAIServer, *, timeout_s: float = 5.0, policy: RetryPolicy = FAST) -> None:
         self.server = server
-        self.sink = RecordingSink()
+        self.sink = MemoryLedger()
         provider = resolve_model(server.name(), timeout_s=timeout_s)
         metered = MeteredModel(provider, self.sink, phase=Phase.WAKE, context="shop", query_id="q1")
         self.model: Model = RetryModel(metered, rng=Random(1), policy=policy)

@@ -24,7 +24,7 @@ from sleeptime.models.resolve import resolve_model
 from sleeptime.models.retry import RetryModel, RetryPolicy
 from sleeptime.models.scripted import Reply, ScriptedModel
 from sleeptime.models.tiers import tier_settings
-from tests.support.calls import RecordingSink
+from tests.support.calls import MemoryLedger
 from tests.support.openai_server import OpenAIServer, Status, openai_server
 
 ASK = [ModelRequest.user_text_prompt("How many apples?")]
@@ -105,7 +105,7 @@ async def test_each_providers_refusals_are_mapped_after_one_request(
     server: OpenAIServer, name: str, status: Status, error: type[ModelError]
 ) -> None:
     server.play(ScriptedModel([]), status)
-    sink = RecordingSink()
+    sink = MemoryLedger()
     metered = MeteredModel(resolve_model(name), sink, phase=Phase.WAKE, context="c")
     model = RetryModel(metered, rng=Random(1), policy=ONCE)
     async with model:
@@ -123,7 +123,7 @@ async def test_another_provider_of_pydantic_ai_is_asked_once_with_our_settings(
 ) -> None:
     monkeypatch.setenv("OLLAMA_BASE_URL", server.url)
     server.play(ScriptedModel(["72", "72"]), Status(429, {"retry-after": "9"}))
-    sink = RecordingSink()
+    sink = MemoryLedger()
     metered = MeteredModel(resolve_model("ollama:qwen3"), sink, phase=Phase.WAKE, context="c")
     async with RetryModel(metered, rng=Random(1), policy=ONCE) as model:
         with pytest.raises(RateLimited):

@@ -12,7 +12,7 @@ from sleeptime.core.usage import Usage
 from sleeptime.models.forced import ANSWER, ForcedModel
 from sleeptime.models.metered import MeteredModel
 from sleeptime.models.scripted import Reply, ScriptedModel, Thought, ToolCall
-from tests.support.calls import RecordingSink
+from tests.support.calls import MemoryLedger
 
 ASK = [ModelRequest.user_text_prompt("what is 24 times 3")]
 
@@ -97,7 +97,7 @@ async def test_a_stream_gives_the_same_reply() -> None:
 
 
 async def test_each_step_is_in_the_ledger() -> None:
-    sink = RecordingSink()
+    sink = MemoryLedger()
     script = ScriptedModel([Reply(["<think>24"], finish_reason="length"), "72"])
     await model_request(ForcedModel(MeteredModel(script, sink, phase=Phase.WAKE, context="c"), Forced(3)), ASK)
     assert sink.outcomes == [OK, OK]

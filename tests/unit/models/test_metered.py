@@ -16,14 +16,14 @@ from sleeptime.core.usage import Usage
 from sleeptime.models.metered import STOPPED, MeteredModel
 from sleeptime.models.prices import price_of
 from sleeptime.models.scripted import AnyReply, Reply, ScriptedModel
-from tests.support.calls import RecordingSink
+from tests.support.calls import MemoryLedger
 
 ASK = [ModelRequest.user_text_prompt("how many?")]
 USAGE = Usage(input_tokens=1000, cached_input_tokens=500, output_tokens=100, reasoning_tokens=40)
 
 
-def metered(*replies: AnyReply, tier: Tier = Tier.STANDARD, system: str = "openai") -> tuple[Model, RecordingSink]:
-    sink = RecordingSink()
+def metered(*replies: AnyReply, tier: Tier = Tier.STANDARD, system: str = "openai") -> tuple[Model, MemoryLedger]:
+    sink = MemoryLedger()
     script = ScriptedModel(replies, model_name="gpt-5", system=system)
     return MeteredModel(script, sink, phase=Phase.SLEEP, context="docs", job_id="j1", tier=tier), sink
 
@@ -69,7 +69,7 @@ class Downgraded(ScriptedModel):
 
 
 async def test_a_downgraded_reply_is_billed_as_it_was_served() -> None:
-    sink = RecordingSink()
+    sink = MemoryLedger()
     script = Downgraded([Reply(["72"], usage=USAGE)], model_name="gpt-5", system="openai")
     await model_request(MeteredModel(script, sink, phase=Phase.WAKE, context="c", tier=Tier.PRIORITY), ASK)
     [call] = sink.calls
@@ -152,7 +152,7 @@ async def test_a_reply_that_reports_no_usage_has_no_known_cost() -> None:
         ) -> ModelResponse:
             return ModelResponse(parts=[TextPart("72")], usage=RequestUsage(unmeasured_requests=1), model_name="gpt-5")
 
-    sink = RecordingSink()
+    sink = MemoryLedger()
     silent = Silent([], model_name="gpt-5", system="openai")
     await model_request(MeteredModel(silent, sink, phase=Phase.WAKE, context="c"), ASK)
     assert [(call.outcome, call.cost_usd) for call in sink.calls] == [(OK, None)]

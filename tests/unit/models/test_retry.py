@@ -13,7 +13,7 @@ from sleeptime.core.errors import BadReply, ModelTimeout, ProviderDown, RateLimi
 from sleeptime.models.metered import MeteredModel
 from sleeptime.models.retry import RetryModel, RetryPolicy
 from sleeptime.models.scripted import ScriptedModel
-from tests.support.calls import RecordingSink
+from tests.support.calls import MemoryLedger
 
 ASK = [ModelRequest.user_text_prompt("why?")]
 FAST = RetryPolicy(attempts=3, base_s=0.001, cap_s=0.001, retry_after_limit_s=1.0)
@@ -65,7 +65,7 @@ async def test_a_wait_beyond_the_limit_is_not_waited() -> None:
 
 
 async def test_a_stream_is_tried_again_only_until_it_begins() -> None:
-    sink = RecordingSink()
+    sink = MemoryLedger()
     script = ScriptedModel([ProviderDown("away"), ["half an answer", ProviderDown("gone")]])
     model = RetryModel(MeteredModel(script, sink, phase=Phase.SLEEP, context="c"), rng=Random(1), policy=FAST)
     seen = []
@@ -78,7 +78,7 @@ async def test_a_stream_is_tried_again_only_until_it_begins() -> None:
 
 
 async def test_a_stream_that_works_is_passed_on_whole() -> None:
-    sink = RecordingSink()
+    sink = MemoryLedger()
     model = RetryModel(
         MeteredModel(ScriptedModel(["one two"]), sink, phase=Phase.SLEEP, context="c"), rng=Random(1), policy=FAST
     )
