@@ -349,6 +349,7 @@ class JobRow(Table):
         Index(
             "ix_job_worker",
             "worker",
+            "id",
             sqlite_where=text("finished_at IS NULL"),
             postgresql_where=text("finished_at IS NULL"),
         ),
@@ -388,8 +389,10 @@ class JobRow(Table):
     """Which run of it is queued or under way, from 1; what an earlier one still does has no effect."""
     base: Mapped[int | None]
     """Number of the learned context that was live when it first began: what it builds on, in every run the same."""
+    deaths: Mapped[int]
+    """Workers that died while they ran it."""
     worker: Mapped[str | None]
-    """Who runs it, or handed it to the queue."""
+    """Who runs it; who is handing it to the queue, or that it is there; None for the next one to do so."""
     created_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
     """When a waiting one goes on."""

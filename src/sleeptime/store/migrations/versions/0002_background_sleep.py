@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column("drafts_done", sa.Integer(), nullable=False),
         sa.Column("run", sa.Integer(), nullable=False),
         sa.Column("base", sa.Integer(), nullable=True),
+        sa.Column("deaths", sa.Integer(), nullable=False),
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("due_at", MOMENT, nullable=True),
@@ -93,13 +94,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_job_context_id_created_at", "job", ["context_id", "created_at"], unique=False)
     op.create_index("ix_job_tenant_state_created_at", "job", ["tenant", "state", "created_at"], unique=False)
-    for name, column, condition in (
-        ("ix_job_unassigned", "created_at", "state = 'queued' AND worker IS NULL"),
-        ("ix_job_waiting", "due_at", "state = 'waiting'"),
-        ("ix_job_worker", "worker", "finished_at IS NULL"),
+    for name, columns, condition in (
+        ("ix_job_unassigned", ["created_at"], "state = 'queued' AND worker IS NULL"),
+        ("ix_job_waiting", ["due_at"], "state = 'waiting'"),
+        ("ix_job_worker", ["worker", "id"], "finished_at IS NULL"),
     ):
         where = sa.text(condition)
-        op.create_index(name, "job", [column], unique=False, sqlite_where=where, postgresql_where=where)
+        op.create_index(name, "job", columns, unique=False, sqlite_where=where, postgresql_where=where)
     op.create_index(
         "uq_job_work",
         "job",
