@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final
 
 from sleeptime.core.errors import InputError
@@ -78,13 +80,49 @@ class Context:
     @property
     def version(self) -> str:
         """16 hex digits that change with any part's name, text or position, and not with the context's own name."""
-        digest = hashlib.sha256()
-        for part in self.parts:
-            digest.update(f"{len(part.name)}:{part.name}:{part.sha256}\n".encode())
-        return digest.hexdigest()[:16]
+        return version_of((part.name, part.sha256) for part in self.parts)
 
     def render(self) -> str:
         """All parts in order, joined by a blank line; each is headed by its name when there are several."""
         if len(self.parts) == 1:
             return self.parts[0].text
         return "\n\n".join(f"--- {part.name} ---\n{part.text}" for part in self.parts)
+
+
+def version_of(parts: Iterable[tuple[str, str]]) -> str:
+    """The `Context.version` of parts of which only name and sha256 are at hand."""
+    digest = hashlib.sha256()
+    for name, sha256 in parts:
+        digest.update(f"{len(name)}:{name}:{sha256}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def appended_parts(there: Mapping[str, str], given: Iterable[Part | str]) -> tuple[Part, ...]:
+    """The parts that are added to a context which goes on, such as a conversation. What is there does not change.
+
+    Args:
+        there: name and sha256 of each part that is there, in order.
+        given: a text is a message and named by its number in the context, ``"message 14"``, or by the next one that is
+            free; a part has its own name. One that is there already with the same text is left out, so that appending
+            the same parts again adds nothing.
+
+    Raises:
+        InputError: a part has the name of another one with another text.
+    """
+    known, added = dict(there), list[Part]()
+    for item in given:
+        part = Part(_message_name(known), item) if isinstance(item, str) else item
+        if part.name not in known:
+            known[part.name] = part.sha256
+            added.append(part)
+        elif known[part.name] != part.sha256:
+            raise InputError(
+                f"there is a part named {part.name!r} with another text; appending changes nothing that is there: "
+                "give the new part another name, or add the whole context again"
+            )
+    return tuple(added)
+
+
+def _message_name(known: Collection[str]) -> str:
+    names = (f"message {number}" for number in count(len(known) + 1))
+    return next(name for name in names if name not in known)

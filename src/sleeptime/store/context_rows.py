@@ -1,11 +1,11 @@
-"""Rows of contexts: parts kept once, versions, and the version a context stands at.
+"""Rows of contexts: parts kept once, and the version a context stands at.
 
 Every function works on a connection whose transaction belongs to the caller, and on one tenant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -14,10 +14,11 @@ from typing import Final
 from sqlalchemy import ColumnElement, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sleeptime.core.context import Context, Part
-from sleeptime.core.errors import NotFound
+from sleeptime.core.context import Context, Part, appended_parts, version_of
+from sleeptime.core.errors import NotFound, TooLarge
+from sleeptime.store import version_rows
 from sleeptime.store.conflict import insert_unless_there
-from sleeptime.store.entry import ContextEntry, Status
+from sleeptime.store.entry import Appended, ContextEntry, Status
 from sleeptime.store.tables import ContextRow, ContextVersionRow, LearnedRow, PartRow, VersionPartRow
 
 _BATCH: Final = 500
@@ -67,25 +68,76 @@ async def lock_head(connection: AsyncConnection, tenant: str, name: str) -> Head
 
 async def add_context(connection: AsyncConnection, tenant: str, context: Context) -> bool:
     """Keep the parts that are not kept yet, and let the context stand at this version; False when it already did."""
-    now = datetime.now(UTC)
-    found = (
-        await connection.execute(
-            select(ContextRow.id, ContextRow.version)
-            .where(ContextRow.tenant == tenant, ContextRow.name == context.name)
-            .with_for_update(key_share=True)  # whoever records a query about it need not wait
-        )
-    ).one_or_none()
-    if found is not None and found.version == context.version:
+    before = await _locked(connection, tenant, context.name)
+    if before is not None and before.version == context.version:
         return False
-    part_ids = await _add_parts(connection, tenant, context.parts)
-    if found is None:
-        values = {"tenant": tenant, "name": context.name, "version": context.version, "created_at": now}
-        context_id = (await connection.execute(insert(ContextRow).values(values).returning(ContextRow.id))).scalar_one()
-    else:
-        context_id = found.id
-        await connection.execute(update(ContextRow).where(ContextRow.id == context_id).values(version=context.version))
-    await _add_version(connection, context_id, context, part_ids, now)
+    ids = await _add_parts(connection, tenant, context.parts)
+    parts = [(part.name, ids[part.sha256]) for part in context.parts]
+    await _stand_at(connection, tenant, context.name, before, context.version, parts)
     return True
+
+
+async def append(
+    connection: AsyncConnection,
+    tenant: str,
+    name: str,
+    given: Sequence[Part | str],
+    *,
+    max_parts: int | None,
+    max_bytes: int | None,
+) -> Appended:
+    """Put parts behind those that are there, of which no text is read or sent; a context that is not there is made.
+
+    Raises:
+        InputError: a part has the name of another one with another text.
+        TooLarge: the context would have too many parts or bytes.
+    """
+    before = await _locked(connection, tenant, name)
+    there = () if before is None else await version_rows.list_parts(connection, before.version_id)
+    added = appended_parts({part.name: part.sha256 for part in there}, given)
+    num_parts = len(there) + len(added)
+    num_bytes = sum(part.size for part in there) + sum(len(part.text.encode()) for part in added)
+    names = tuple(part.name for part in added)
+    if before is not None and not added:
+        return Appended(before.version, names, num_parts, num_bytes)
+    for number, limit, unit in ((num_parts, max_parts, "parts"), (num_bytes, max_bytes, "bytes")):
+        if limit is not None and number > limit:
+            raise TooLarge(
+                f"context {name!r} would have {number:,} {unit}; the limit for one context is {limit:,}. "
+                "Nothing was stored."
+            )
+    ids = await _add_parts(connection, tenant, added)
+    parts = [(part.name, part.part_id) for part in there] + [(part.name, ids[part.sha256]) for part in added]
+    version = version_of([*((part.name, part.sha256) for part in there), *((part.name, part.sha256) for part in added)])
+    await _stand_at(connection, tenant, name, before, version, parts)
+    return Appended(version, names, num_parts, num_bytes)
+
+
+async def _locked(connection: AsyncConnection, tenant: str, name: str) -> Head | None:
+    """The context as it stays until the transaction ends; None when there is none of this name."""
+    try:
+        return await lock_head(connection, tenant, name)
+    except NotFound:
+        return None
+
+
+async def _stand_at(
+    connection: AsyncConnection,
+    tenant: str,
+    name: str,
+    before: Head | None,
+    version: str,
+    parts: Sequence[version_rows.PartOfLine],
+) -> None:
+    """Let a context stand at a version; make it when there was none."""
+    now = datetime.now(UTC)
+    if before is None:
+        values = {"tenant": tenant, "name": name, "version": version, "created_at": now}
+        context_id = (await connection.execute(insert(ContextRow).values(values).returning(ContextRow.id))).scalar_one()
+        await version_rows.add_version(connection, context_id, None, version, parts, now)
+        return
+    await connection.execute(update(ContextRow).where(ContextRow.id == before.id).values(version=version))
+    await version_rows.add_version(connection, before.id, before.version, version, parts, now)
 
 
 async def _add_parts(connection: AsyncConnection, tenant: str, parts: Sequence[Part]) -> dict[str, int]:
@@ -106,46 +158,9 @@ async def _add_parts(connection: AsyncConnection, tenant: str, parts: Sequence[P
     return ids
 
 
-async def _add_version(
-    connection: AsyncConnection, context_id: int, context: Context, part_ids: Mapping[str, int], now: datetime
-) -> None:
-    known = select(ContextVersionRow.id).where(
-        ContextVersionRow.context_id == context_id, ContextVersionRow.version == context.version
-    )
-    if (await connection.execute(known)).scalar_one_or_none() is not None:
-        return
-    values = {"context_id": context_id, "version": context.version, "created_at": now}
-    version_id = (
-        await connection.execute(insert(ContextVersionRow).values(values).returning(ContextVersionRow.id))
-    ).scalar_one()
-    rows = [
-        {"version_id": version_id, "position": position, "name": part.name, "part_id": part_ids[part.sha256]}
-        for position, part in enumerate(context.parts)
-    ]
-    if rows:
-        await connection.execute(insert(VersionPartRow), rows)
-
-
 async def load_context(connection: AsyncConnection, head: Head) -> Context:
     """The context with its texts, at the version it stood at when ``head`` was read."""
-    statement = (
-        select(VersionPartRow.name, PartRow.text)
-        .join(PartRow, PartRow.id == VersionPartRow.part_id)
-        .where(VersionPartRow.version_id == head.version_id)
-        .order_by(VersionPartRow.position)
-    )
-    rows = (await connection.execute(statement)).all()
-    return Context(head.name, tuple(Part(name, text) for name, text in rows))
-
-
-async def part_digests(connection: AsyncConnection, version_id: int) -> frozenset[str]:
-    """sha256 of every part of a version."""
-    statement = (
-        select(PartRow.sha256)
-        .join(VersionPartRow, VersionPartRow.part_id == PartRow.id)
-        .where(VersionPartRow.version_id == version_id)
-    )
-    return frozenset((await connection.execute(statement)).scalars())
+    return Context(head.name, await version_rows.load_parts(connection, head.version_id))
 
 
 async def list_contexts(connection: AsyncConnection, tenant: str) -> tuple[ContextEntry, ...]:
@@ -160,7 +175,7 @@ async def list_contexts(connection: AsyncConnection, tenant: str) -> tuple[Conte
             ContextRow.created_at,
         )
         .join(ContextVersionRow, _stands_at())
-        .outerjoin(VersionPartRow, VersionPartRow.version_id == ContextVersionRow.id)
+        .outerjoin(VersionPartRow, version_rows.has_part())
         .outerjoin(PartRow, PartRow.id == VersionPartRow.part_id)
         .outerjoin(LearnedRow, and_(LearnedRow.context_id == ContextRow.id, LearnedRow.status == Status.LIVE))
         .where(ContextRow.tenant == tenant)

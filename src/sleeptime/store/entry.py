@@ -74,6 +74,38 @@ class ContextEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Appended:
+    """What appending to a context did.
+
+    Args:
+        version: the version it stands at now.
+        names: of the parts that were added, in order; empty when all were there.
+        num_parts: how many parts it has now.
+        num_bytes: UTF-8 bytes of all of them.
+    """
+
+    version: str
+    names: tuple[str, ...]
+    num_parts: int
+    num_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unstudied:
+    """What a sleep starts from, all of one moment.
+
+    Args:
+        context: at the version that is to be slept on.
+        base: the learned context to build on, with every note, whether it holds or not; ``None`` when there is none.
+        read: sha256 of each part of the version that it was made from, in order.
+    """
+
+    context: Context
+    base: LearnedContext | None
+    read: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LearnedEntry:
     """One learned context in a list.
 

@@ -14,12 +14,14 @@ from typing import Any, Final
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sleeptime.core.context import Context
 from sleeptime.core.errors import EmptyInput, InputError, NotFound
 from sleeptime.core.note import LearnedContext, Note, NoteKind, Verdict
 from sleeptime.core.text import kept_text
-from sleeptime.store.context_rows import Head, part_digests
-from sleeptime.store.entry import Check, Committed, LearnedEntry, Status
+from sleeptime.store.context_rows import Head
+from sleeptime.store.entry import Check, Committed, LearnedEntry, Status, Unstudied
 from sleeptime.store.tables import ContextVersionRow, LearnedRow, NoteRow
+from sleeptime.store.version_rows import find_version, load_parts, part_digests
 
 LATE: Final = "the context changed meanwhile, and the live notes serve it better"
 ASKED: Final = "approval was asked for"
@@ -89,7 +91,7 @@ async def settle(
     status, reason = await _state(connection, head, number)
     if status is not Status.STAGED:
         return Committed(number, status, reason)
-    digests = await part_digests(connection, head.version_id)
+    digests = frozenset(await part_digests(connection, head.version_id))
     learned = await load_learned(connection, head, number)
     holding = _holding(learned, head, digests)
     live = await _load(connection, head, _with_version().where(LearnedRow.status == Status.LIVE))
@@ -152,6 +154,32 @@ async def load_live(
     return (number, replace(learned, notes=notes)) if notes else None
 
 
+async def load_unstudied(connection: AsyncConnection, head: Head, version: str, base: int | None) -> Unstudied:
+    """What a sleep starts from.
+
+    Args:
+        head: of the context.
+        version: that is to be slept on.
+        base: number of the learned context that it builds on; None for none.
+
+    Raises:
+        NotFound: the context never had that version, or has no learned context of this number.
+    """
+    context = Context(head.name, await load_parts(connection, await _version_id(connection, head, version)))
+    if base is None:
+        return Unstudied(context, None, ())
+    learned = await load_learned(connection, head, base)
+    read = await part_digests(connection, await _version_id(connection, head, learned.context_version))
+    return Unstudied(context, learned, read)
+
+
+async def live_number(connection: AsyncConnection, head: Head) -> int | None:
+    """Number of the learned context that is live."""
+    live = select(LearnedRow.number).where(LearnedRow.context_id == head.id, LearnedRow.status == Status.LIVE)
+    number: int | None = (await connection.execute(live)).scalar_one_or_none()
+    return number
+
+
 async def list_learned(connection: AsyncConnection, head: Head) -> tuple[LearnedEntry, ...]:
     """One line per learned context, by number."""
     note_count = select(func.count()).where(NoteRow.learned_id == LearnedRow.id).scalar_subquery()
@@ -194,10 +222,7 @@ async def count_learned(connection: AsyncConnection, head: Head) -> int:
 
 
 async def _version_id(connection: AsyncConnection, head: Head, version: str) -> int:
-    known = select(ContextVersionRow.id).where(
-        ContextVersionRow.context_id == head.id, ContextVersionRow.version == version
-    )
-    version_id = (await connection.execute(known)).scalar_one_or_none()
+    version_id = await find_version(connection, head.id, version)
     if version_id is None:
         raise NotFound(f"context {head.name!r} never had version {version}; it stands at {head.version}")
     return version_id

@@ -6,7 +6,7 @@ sleeping or waking.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -14,16 +14,37 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.call import Call
 from sleeptime.core.caps import NO_CAPS, Caps
-from sleeptime.core.context import Context
+from sleeptime.core.context import Context, Part
 from sleeptime.core.errors import InputError
 from sleeptime.core.note import LearnedContext
 from sleeptime.core.query import Query
 from sleeptime.core.spend import Lane, Scope, Spend
 from sleeptime.core.text import checked_text
-from sleeptime.store import context_rows, learned_rows, ledger_rows, prune_rows, query_rows, spend_rows, wake_rows
+from sleeptime.store import (
+    context_rows,
+    learned_rows,
+    ledger_rows,
+    prune_rows,
+    query_rows,
+    spend_rows,
+    version_rows,
+    wake_rows,
+)
 from sleeptime.store.context_rows import Head, find_head, lock_head
 from sleeptime.store.database import Database
-from sleeptime.store.entry import Check, Committed, ContextEntry, Keep, LearnedEntry, Pruned, Serving, Shown, Status
+from sleeptime.store.entry import (
+    Appended,
+    Check,
+    Committed,
+    ContextEntry,
+    Keep,
+    LearnedEntry,
+    Pruned,
+    Serving,
+    Shown,
+    Status,
+    Unstudied,
+)
 from sleeptime.store.job_store import JobStore
 from sleeptime.store.migrations import migrate
 from sleeptime.store.policy_store import PolicyStore
@@ -131,6 +152,35 @@ class Store:
         *,
         job_id: str | None = None,
         prompt_digest: str | None = None,
+    async def append(
+        self, name: str, parts: Sequence[Part | str], *, max_parts: int | None = None, max_bytes: int | None = None
+    ) -> Appended:
+        """Put parts behind those that a context has, or begin it with them: for conversations.
+
+        What is there is neither sent nor copied; of each part before only name and digest are read.
+
+        Args:
+            name: of the context.
+            parts: a text is a message, named by its number; a part that is there already with its text is left out.
+            max_parts: most parts of the context, all together.
+            max_bytes: most UTF-8 bytes of all its parts.
+
+        Raises:
+            InputError: a part has the name of another one with another text.
+            TooLarge: a limit would be passed. Nothing is kept.
+        """
+
+        async def operation(connection: AsyncConnection) -> Appended:
+            appended = await context_rows.append(
+                connection, self.tenant, name, parts, max_parts=max_parts, max_bytes=max_bytes
+            )
+            if appended.names:
+                head = await find_head(connection, self.tenant, name)
+                await wake_rows.settle(connection, head.id, datetime.now(UTC), has_changed=True)
+            return appended
+
+        return await self._database.write(operation)
+
         check: Check | None = None,
         needs_approval: bool = False,
         keep: Keep | None = None,
@@ -292,7 +342,7 @@ class Store:
         """The live learned context, without the notes that rest on a part that changed; ``None`` when nothing holds."""
         async with self._database.reading() as connection:
             head = await find_head(connection, self.tenant, name)
-            digests = await context_rows.part_digests(connection, head.version_id)
+            digests = frozenset(await version_rows.part_digests(connection, head.version_id))
             live = await learned_rows.load_live(connection, head, digests)
         return None if live is None else live[1]
 
@@ -304,6 +354,23 @@ class Store:
 
     async def shown(self, name: str, number: int | None = None) -> Shown:
         """The learned contexts of a context and one of them with every note, the live one by default; of one moment.
+    async def unstudied(self, name: str, version: str | None = None, base: int | None = None) -> Unstudied:
+        """What a sleep starts from, all of one moment.
+
+        Args:
+            name: of the context.
+            version: that is to be slept on; by default the one it stands at, and what is live to build on.
+            base: with a version, the number of the learned context to build on; None for none.
+
+        Raises:
+            NotFound: no such context, or it never had that version or number.
+        """
+        async with self._database.reading() as connection:
+            head = await find_head(connection, self.tenant, name)
+            if version is None:
+                version, base = head.version, await learned_rows.live_number(connection, head)
+            return await learned_rows.load_unstudied(connection, head, version, base)
+
 
         Raises:
             NotFound: no such context, or none of this number.
