@@ -136,22 +136,6 @@ class Store:
 
         return context.version, await self._database.write(operation)
 
-    async def context(self, name: str) -> Context:
-        """The context at the version it stands at."""
-        async with self._database.reading() as connection:
-            return await context_rows.load_context(connection, await find_head(connection, self.tenant, name))
-
-    async def contexts(self) -> tuple[ContextEntry, ...]:
-        """One line per context, by name."""
-        async with self._database.reading() as connection:
-            return await context_rows.list_contexts(connection, self.tenant)
-
-    async def commit_sleep(
-        self,
-        learned: LearnedContext,
-        *,
-        job_id: str | None = None,
-        prompt_digest: str | None = None,
     async def append(
         self, name: str, parts: Sequence[Part | str], *, max_parts: int | None = None, max_bytes: int | None = None
     ) -> Appended:
@@ -181,6 +165,22 @@ class Store:
 
         return await self._database.write(operation)
 
+    async def context(self, name: str) -> Context:
+        """The context at the version it stands at."""
+        async with self._database.reading() as connection:
+            return await context_rows.load_context(connection, await find_head(connection, self.tenant, name))
+
+    async def contexts(self) -> tuple[ContextEntry, ...]:
+        """One line per context, by name."""
+        async with self._database.reading() as connection:
+            return await context_rows.list_contexts(connection, self.tenant)
+
+    async def commit_sleep(
+        self,
+        learned: LearnedContext,
+        *,
+        job_id: str | None = None,
+        prompt_digest: str | None = None,
         check: Check | None = None,
         needs_approval: bool = False,
         keep: Keep | None = None,
@@ -338,22 +338,6 @@ class Store:
         number, learned = live
         return Serving(context, learned, number)
 
-    async def live(self, name: str) -> LearnedContext | None:
-        """The live learned context, without the notes that rest on a part that changed; ``None`` when nothing holds."""
-        async with self._database.reading() as connection:
-            head = await find_head(connection, self.tenant, name)
-            digests = frozenset(await version_rows.part_digests(connection, head.version_id))
-            live = await learned_rows.load_live(connection, head, digests)
-        return None if live is None else live[1]
-
-    async def learned(self, name: str, number: int) -> LearnedContext:
-        """A learned context by its number, with every note, whether it still holds or not."""
-        async with self._database.reading() as connection:
-            head = await find_head(connection, self.tenant, name)
-            return await learned_rows.load_learned(connection, head, number)
-
-    async def shown(self, name: str, number: int | None = None) -> Shown:
-        """The learned contexts of a context and one of them with every note, the live one by default; of one moment.
     async def unstudied(self, name: str, version: str | None = None, base: int | None = None) -> Unstudied:
         """What a sleep starts from, all of one moment.
 
@@ -371,6 +355,22 @@ class Store:
                 version, base = head.version, await learned_rows.live_number(connection, head)
             return await learned_rows.load_unstudied(connection, head, version, base)
 
+    async def live(self, name: str) -> LearnedContext | None:
+        """The live learned context, without the notes that rest on a part that changed; ``None`` when nothing holds."""
+        async with self._database.reading() as connection:
+            head = await find_head(connection, self.tenant, name)
+            digests = frozenset(await version_rows.part_digests(connection, head.version_id))
+            live = await learned_rows.load_live(connection, head, digests)
+        return None if live is None else live[1]
+
+    async def learned(self, name: str, number: int) -> LearnedContext:
+        """A learned context by its number, with every note, whether it still holds or not."""
+        async with self._database.reading() as connection:
+            head = await find_head(connection, self.tenant, name)
+            return await learned_rows.load_learned(connection, head, number)
+
+    async def shown(self, name: str, number: int | None = None) -> Shown:
+        """The learned contexts of a context and one of them with every note, the live one by default; of one moment.
 
         Raises:
             NotFound: no such context, or none of this number.
