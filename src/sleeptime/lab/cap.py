@@ -7,12 +7,11 @@ they go one after the other, because what a call did cost is far less than its w
 from __future__ import annotations
 
 import asyncio
-import json
 import math
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 from pydantic_ai import RunContext
-from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
+from pydantic_ai.messages import ModelMessage, ModelResponse
 from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings
@@ -21,17 +20,14 @@ from sleeptime.core.errors import CapReached, InputError
 from sleeptime.core.price import Price, billed_cost_usd
 from sleeptime.core.usage import Usage
 from sleeptime.models.faults import fault_of
-
-MAX_OUTPUT_TOKENS: Final = 8_192
-"""Longest reply of a capped call that sets no limit itself; it is sent with the request, so that the cap is hard."""
+from sleeptime.models.worst import MAX_OUTPUT_TOKENS, input_worst_case, limited, worst_case
 
 
 class CappedModel(WrapperModel):
     """Refuses a call that could bring the cost over a cap.
 
-    A call costs at most one token of input per byte that is sent, for no tokenizer makes more tokens than bytes, and
-    `MAX_OUTPUT_TOKENS` of output. What it did cost replaces that when the reply says so; a reply without usage, and a
-    failure that the provider may bill, keep the worst case.
+    What a call did cost takes the place of its worst case (`models.worst`) when the reply says so; a reply without
+    usage, and a failure that the provider may bill, keep it.
 
     Args:
         wrapped: the model.
@@ -66,8 +62,9 @@ class CappedModel(WrapperModel):
         Raises:
             CapReached: it does not, though no other call is under way.
         """
-        settings = ModelSettings(max_tokens=MAX_OUTPUT_TOKENS) | (model_settings or ModelSettings())
-        worst = self._worst_usd(messages, settings, model_request_parameters)
+        settings = limited(model_settings, MAX_OUTPUT_TOKENS)
+        input_tokens = input_worst_case(messages, model_request_parameters)
+        worst = worst_case(input_tokens, settings, self._price).cost_usd or 0.0
         await self._room_for(worst)
         self._reserved_usd.append(worst)
         cost = worst
@@ -114,12 +111,3 @@ class CappedModel(WrapperModel):
             if not waiting.done():
                 waiting.set_result(None)
         self._waiting.clear()
-
-    def _worst_usd(
-        self, messages: list[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
-    ) -> float:
-        tools = [[tool.name, tool.description, tool.parameters_json_schema] for tool in parameters.tool_defs.values()]
-        input_tokens = len(ModelMessagesTypeAdapter.dump_json(messages)) + len(json.dumps(tools))
-        dearest = max(self._price.input, self._price.cached_input, self._price.cache_write)
-        output_tokens = settings.get("max_tokens", MAX_OUTPUT_TOKENS)
-        return (input_tokens * dearest + output_tokens * self._price.output) / 1e6

@@ -15,8 +15,9 @@ from pydantic_ai.tools import ToolDefinition
 from sleeptime.core.errors import BadReply, CapReached, InputError, ModelTimeout, ProviderDown, RateLimited
 from sleeptime.core.price import Price, billed_cost_usd
 from sleeptime.core.usage import Usage
-from sleeptime.lab.cap import MAX_OUTPUT_TOKENS, CappedModel
+from sleeptime.lab.cap import CappedModel
 from sleeptime.models.scripted import Reply, ScriptedModel
+from sleeptime.models.worst import MAX_OUTPUT_TOKENS
 
 DEAR_OUTPUT = Price(input=0.0, cached_input=0.0, cache_write=0.0, output=1e6)
 """1 USD per generated token."""
