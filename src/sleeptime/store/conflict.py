@@ -1,4 +1,4 @@
-"""Insert that leaves a row alone when its key is there already: the same on both engines."""
+"""Inserts that say what becomes of a row whose key is there already: the same on both engines."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sleeptime.store.tables import Table
 
 
+def insert_into(connection: AsyncConnection, table: type[Table]) -> postgresql.Insert | sqlite.Insert:
+    """An insert that can say what happens on a conflict, in the engine's own dialect."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
 async def insert_unless_there(connection: AsyncConnection, table: type[Table], rows: Sequence[dict[str, Any]]) -> int:
     """``INSERT ... ON CONFLICT DO NOTHING``, so that what is recorded twice is kept once.
 
@@ -19,6 +24,5 @@ async def insert_unless_there(connection: AsyncConnection, table: type[Table], r
     """
     if not rows:
         return 0
-    insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
-    statement = insert.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    statement = insert_into(connection, table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
     return (await connection.execute(statement, rows)).rowcount

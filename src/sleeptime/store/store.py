@@ -48,6 +48,7 @@ from sleeptime.store.entry import (
 from sleeptime.store.job_store import JobStore
 from sleeptime.store.migrations import migrate
 from sleeptime.store.policy_store import PolicyStore
+from sleeptime.store.provider_store import BatchStore, BreakerStore, RateStore
 from sleeptime.store.tables import MAX_TENANT_CHARS
 from sleeptime.store.work_store import WorkStore
 
@@ -109,6 +110,21 @@ class Store:
     def work(self) -> WorkStore:
         """The jobs of every tenant, for the processes that run them."""
         return WorkStore(self._database)
+
+    @property
+    def rates(self) -> RateStore:
+        """What each provider is sent per minute, by all tenants."""
+        return RateStore(self._database)
+
+    @property
+    def breakers(self) -> BreakerStore:
+        """Models whose calls keep failing, of all tenants."""
+        return BreakerStore(self._database)
+
+    @property
+    def batches(self) -> BatchStore:
+        """Requests of jobs that providers answer in batches."""
+        return BatchStore(self._database)
 
     async def close(self) -> None:
         """Close every connection."""
