@@ -22,6 +22,13 @@ BY_TRIGGER: Final = 10
 """Priority of a sleep that a trigger called for."""
 
 
+IN_QUEUE: Final = "queue"
+"""In the place of a worker: the queue has it."""
+
+MAX_DEATHS: Final = 5
+"""A job with which so many workers died stands still: it may be what killed them."""
+
+
 class JobState(StrEnum):
     """Where a job stands. It is made queued, and once over it stays over.
 
@@ -29,12 +36,14 @@ class JobState(StrEnum):
     from     to       by
     ======== ======== ===============================================================
     queued   running  a worker that takes its present run
+    queued   queued   the queue has lost it: another run
     queued   paused   `pause`, at once
     queued   over     `cancel`, at once
     running  over     its end, or `cancel`, before its next call
     running  paused   `pause`, before its next call, or the user stopped the program
     running  waiting  it has nothing to do before a moment, such as the end of a batch
     running  queued   its worker stops in order, or is dead: another run
+    running  paused   `MAX_DEATHS` workers died with it, or none but the dead one can run it
     waiting  queued   the moment has come: another run
     waiting  paused   `pause`, at once
     waiting  over     `cancel`, at once
@@ -112,7 +121,8 @@ class Job:
         run: which run of it is queued or under way, from 1.
         drafts_done: of the present run.
         base: number of the learned context that was live when it first began, which it builds on; None when none was.
-        worker: who runs it, or handed it to the queue.
+        deaths: workers that died while they ran it.
+        worker: who runs it; of a queued one who is handing it to the queue, or `IN_QUEUE`.
         outcome: how it ended; None until it is over.
         reason: why it ended so, or why it stands still; "" when there is nothing to say.
         learned: number of the learned context it wrote.
@@ -137,6 +147,7 @@ class Job:
     run: int
     drafts_done: int
     base: int | None
+    deaths: int
     worker: str | None
     outcome: Outcome | None
     reason: str

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sleeptime.core.job import Ending, Job, JobState, NewJob, Wanted, work_digest
+from sleeptime.core.job import IN_QUEUE, MAX_DEATHS, Ending, Job, JobState, NewJob, Wanted, work_digest
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.text import kept_text
 from sleeptime.store import ledger_rows
@@ -66,6 +66,7 @@ async def add_job(
         "drafts": new.drafts,
         "drafts_done": 0,
         "run": 1,
+        "deaths": 0,
         "created_at": now,
     }
     await connection.execute(insert(JobRow).values(values))
@@ -128,16 +129,27 @@ async def assign(connection: AsyncConnection, worker: str, limit: int) -> tuple[
     return tuple(rows[job_id] for job_id in ids if job_id in rows)
 
 
-async def unassign(connection: AsyncConnection, job_ids: Sequence[str]) -> None:
-    """Leave queued jobs to whoever is next to hand them to the queue."""
-    statement = update(JobRow).where(JobRow.id.in_(job_ids), JobRow.state == JobState.QUEUED)
-    await connection.execute(statement.values(worker=None))
+async def hand_over(connection: AsyncConnection, worker: str, job_ids: Sequence[str], *, is_done: bool) -> None:
+    """Keep that the queue has jobs which this worker was to hand to it; or leave them to whoever is next."""
+    mine = update(JobRow).where(JobRow.id.in_(job_ids), JobRow.worker == worker, JobRow.state == JobState.QUEUED)
+    await connection.execute(mine.values(worker=IN_QUEUE if is_done else None))
 
 
-async def unassign_all(connection: AsyncConnection) -> int:
-    """The same for every queued job: the queue has forgotten them. Their number."""
-    statement = update(JobRow).where(JobRow.state == JobState.QUEUED, JobRow.worker.is_not(None), _UNFINISHED)
-    return (await connection.execute(statement.values(worker=None))).rowcount
+async def list_in_queue(connection: AsyncConnection, after: str, limit: int) -> tuple[tuple[str, int], ...]:
+    """Id and run of jobs that the queue should have, by id, behind the id ``after``."""
+    statement = (
+        select(JobRow.id, JobRow.run)
+        .where(JobRow.worker == IN_QUEUE, _UNFINISHED, JobRow.state == JobState.QUEUED, JobRow.id > after)
+        .order_by(JobRow.id)
+        .limit(limit)
+    )
+    return tuple((row.id, row.run) for row in await connection.execute(statement))
+
+
+async def queue_again(connection: AsyncConnection, job_id: str, run: int) -> bool:
+    """Have a queued job handed to the queue again, which has lost it; False when it has begun meanwhile."""
+    lost = and_(JobRow.id == job_id, JobRow.run == run, JobRow.state == JobState.QUEUED)
+    return bool((await connection.execute(update(JobRow).where(lost).values(_queued()))).rowcount)
 
 
 async def take(connection: AsyncConnection, job_id: str, run: int, worker: str, *, now: datetime) -> Job | None:
@@ -235,22 +247,33 @@ async def give_up(
     return JobState(values["state"])
 
 
-async def free_jobs_of(connection: AsyncConnection, worker: str, *, now: datetime) -> tuple[tuple[str, int], ...]:
+async def jobs_run_by(connection: AsyncConnection, worker: str) -> tuple[Job, ...]:
+    """The jobs that a worker runs."""
+    statement = _jobs().where(JobRow.worker == worker, _UNFINISHED, JobRow.state == JobState.RUNNING)
+    return tuple(_job(row) for row in await connection.execute(statement.order_by(JobRow.id)))
+
+
+async def free_jobs_of(
+    connection: AsyncConnection, worker: str, *, is_dead: bool, now: datetime
+) -> tuple[tuple[str, int], ...]:
     """Take every job from a worker that is gone; id and run of those that it ran.
 
-    One whose model lived in that program alone stands still: no other worker can run it.
+    One whose model lived in that program alone stands still, for no other worker can run it; and so does one with which
+    too many workers died.
     """
-    ran = select(JobRow.id, JobRow.run, JobRow.settings).where(
-        JobRow.worker == worker, JobRow.state == JobState.RUNNING, _UNFINISHED
-    )
-    rows = (await connection.execute(ran)).all()
-    for row in rows:
-        is_homeless = row.settings.get("model") is None
-        reason = "the program that brought its model is gone; sleep again from one that has it" if is_homeless else ""
-        await give_up(connection, row.id, row.run, now=now, is_interrupted=is_homeless, reason=reason)
-    handed = update(JobRow).where(JobRow.worker == worker, JobRow.state == JobState.QUEUED, _UNFINISHED)
+    jobs = await jobs_run_by(connection, worker)
+    for job in jobs:
+        deaths = job.deaths + is_dead
+        await connection.execute(update(JobRow).where(_is_running(job.id, job.run)).values(deaths=deaths))
+        reason = ""
+        if job.settings.get("model") is None:
+            reason = "the program that brought its model is gone; sleep again from one that has it"
+        elif deaths >= MAX_DEATHS:
+            reason = f"{deaths} workers died while they ran it; `sleeptime jobs resume {job.id}` tries once more"
+        await give_up(connection, job.id, job.run, now=now, is_interrupted=bool(reason), reason=reason)
+    handed = update(JobRow).where(JobRow.worker == worker, _UNFINISHED, JobRow.state == JobState.QUEUED)
     await connection.execute(handed.values(worker=None))
-    return tuple((row.id, row.run) for row in rows)
+    return tuple((job.id, job.run) for job in jobs)
 
 
 async def pause(connection: AsyncConnection, job_id: str) -> None:
@@ -361,6 +384,7 @@ def _job(row: Any) -> Job:
         run=row.run,
         drafts_done=row.drafts_done,
         base=row.base,
+        deaths=row.deaths,
         worker=row.worker,
         outcome=None if row.outcome is None else Outcome(row.outcome),
         reason=row.reason,

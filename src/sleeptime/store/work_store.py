@@ -5,7 +5,7 @@ Each method is one transaction: all of it is kept, or nothing. What acts for a r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -57,7 +57,7 @@ class WorkStore:
         async def operation(connection: AsyncConnection) -> None:
             await worker_rows.leave(connection, worker_id)
             await ledger_rows.lose(connection, [worker_id])
-            await job_rows.free_jobs_of(connection, worker_id, now=_now())
+            await job_rows.free_jobs_of(connection, worker_id, is_dead=False, now=_now())
 
         await self._database.write(operation)
 
@@ -66,8 +66,10 @@ class WorkStore:
         async with self._database.reading() as connection:
             return await worker_rows.list_workers(connection)
 
-    async def reap(self, dead_after: timedelta, host: str, is_gone: Callable[[Worker], bool]) -> tuple[Reaped, ...]:
-        """Take everything from workers that are dead: their calls are lost, their jobs are queued again.
+    async def dead_workers(
+        self, dead_after: timedelta, host: str, is_gone: Callable[[Worker], bool]
+    ) -> tuple[Worker, ...]:
+        """Workers that are dead.
 
         Args:
             dead_after: without a heartbeat for so long, a worker is taken for dead.
@@ -77,20 +79,29 @@ class WorkStore:
         async with self._database.reading() as connection:
             suspects = await worker_rows.silent_workers(connection, dead_after, host=host)
             moment = await worker_rows.now(connection)
-        dead = [
+        silent_since = moment - dead_after
+        return tuple(
             worker
             for worker in suspects
-            if worker.heartbeat_at < moment - dead_after or (worker.host == host and is_gone(worker))
-        ]
-        reaped = [await self._reap(worker) for worker in dead]
-        return tuple(found for found in reaped if found is not None)
+            if worker.heartbeat_at < silent_since or (worker.host == host and is_gone(worker))
+        )
 
-    async def _reap(self, worker: Worker) -> Reaped | None:
+    async def reap(self, worker: Worker) -> Reaped | None:
+        """Take everything from a dead worker: its calls are lost, its jobs are queued again.
+
+        Args:
+            worker: as it was last seen.
+
+        Returns:
+            None when another took it first, or the worker was heard since.
+        """
+
         async def operation(connection: AsyncConnection) -> Reaped | None:
             if not await worker_rows.remove(connection, worker):
                 return None
             lost_calls = await ledger_rows.lose(connection, [worker.id])
-            return Reaped(worker, await job_rows.free_jobs_of(connection, worker.id, now=_now()), lost_calls)
+            runs = await job_rows.free_jobs_of(connection, worker.id, is_dead=True, now=_now())
+            return Reaped(worker, runs, lost_calls)
 
         return await self._database.write(operation)
 
@@ -115,17 +126,40 @@ class WorkStore:
 
         return await self._database.write(operation)
 
-    async def unassign(self, job_ids: Sequence[str]) -> None:
-        """Leave jobs that could not be handed to the queue to whoever tries next."""
+    async def hand_over(self, worker_id: str, job_ids: Sequence[str], *, is_done: bool = True) -> None:
+        """Keep that the queue has these jobs; or leave them to whoever tries next."""
 
         async def operation(connection: AsyncConnection) -> None:
-            await job_rows.unassign(connection, job_ids)
+            await job_rows.hand_over(connection, worker_id, job_ids, is_done=is_done)
 
         await self._database.write(operation)
 
-    async def unassign_all(self) -> int:
-        """Have every queued job handed to the queue again, which knows none of them; their number."""
-        return await self._database.write(job_rows.unassign_all)
+    async def in_queue(self, after: str, limit: int) -> tuple[tuple[str, int], ...]:
+        """Id and run of jobs that the queue should have, by id, behind the id ``after``."""
+        async with self._database.reading() as connection:
+            return await job_rows.list_in_queue(connection, after, limit)
+
+    async def queue_again(self, runs: Iterable[tuple[str, int]]) -> int:
+        """Have queued jobs handed to the queue again, which has lost these runs of them; their number."""
+
+        async def operation(connection: AsyncConnection) -> int:
+            return sum([await job_rows.queue_again(connection, *run) for run in runs])
+
+        return await self._database.write(operation)
+
+    async def orphans(self, worker_id: str, active: Container[str]) -> tuple[Job, ...]:
+        """Jobs that this worker should run and, for it does not, were queued again.
+
+        Args:
+            worker_id: whose jobs.
+            active: ids of those that it runs.
+        """
+        async with self._database.reading() as connection:
+            jobs = await job_rows.jobs_run_by(connection, worker_id)
+        orphans = tuple(job for job in jobs if job.id not in active)
+        for job in orphans:
+            await self.give_up(job)
+        return orphans
 
     async def end_waiting(self, limit: int) -> int:
         """Queue waiting jobs whose moment has come; their number."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
 import pytest
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.back_off import BackOff, SleepState
 from sleeptime.core.errors import InputError, NotFound
-from sleeptime.core.job import BY_HAND, Ending, Job, JobState, NewJob, Wanted
+from sleeptime.core.job import BY_HAND, MAX_DEATHS, Ending, Job, JobState, NewJob, Wanted
 from sleeptime.core.outcome import Outcome
-from sleeptime.core.worker import WorkerState
+from sleeptime.core.worker import Worker, WorkerState
 from sleeptime.store.store import Store
-from sleeptime.store.work_store import WorkStore
+from sleeptime.store.tables import WorkerRow
+from sleeptime.store.work_store import Reaped, WorkStore
 from tests.integration.store.builders import context, learned, note
 
 SHOP = context(a="one")
@@ -40,6 +44,23 @@ async def running(store: Store, worker: str = "w1", new: NewJob | None = None) -
     job, is_mine = await store.jobs.begin("shop", new or new_job(), worker)
     assert is_mine
     return job
+
+
+async def reap(store: Store, host: str, is_gone: Callable[[Worker], bool]) -> tuple[Reaped, ...]:
+    """What was taken from workers that are dead."""
+    reaped = [await store.work.reap(worker) for worker in await store.work.dead_workers(DEAD_AFTER, host, is_gone)]
+    return tuple(found for found in reaped if found is not None)
+
+
+async def let_pass(store: Store, worker: str, time: timedelta) -> None:
+    """Let the last heartbeat of a worker be so long ago."""
+
+    async def operation(connection: AsyncConnection) -> None:
+        since = WorkerRow.heartbeat_at
+        (last,) = (await connection.execute(select(since).where(WorkerRow.id == worker))).scalars()
+        await connection.execute(update(WorkerRow).where(WorkerRow.id == worker).values(heartbeat_at=last - time))
+
+    await store._database.write(operation)
 
 
 async def test_the_same_work_is_one_job_until_it_is_over(shop: Store) -> None:
@@ -100,9 +121,40 @@ async def test_jobs_are_handed_over_oldest_first(shop: Store) -> None:
     first = await shop.work.assign("w1", 3)
     second = await shop.work.assign("w1", 3)
     assert [each.job_id for each in (*first, *second)] == ids
-    await shop.work.unassign([ids[1]])
-    assert [each.job_id for each in await shop.work.assign("w2", 3)] == [ids[1]]
-    assert await shop.work.unassign_all() == 5
+    await shop.work.hand_over("w1", ids[2:])
+    assert await shop.work.in_queue("", 10) == tuple((job_id, 1) for job_id in sorted(ids[2:]))
+    await shop.work.hand_over("w1", ids, is_done=False)
+    assert [each.job_id for each in await shop.work.assign("w2", 5)] == ids[:2]
+
+
+async def test_a_job_that_the_queue_has_lost_is_handed_over_again(shop: Store) -> None:
+    job, _ = await shop.jobs.add("shop", new_job())
+    await shop.work.assign("w1", 1)
+    await shop.work.hand_over("w1", [job.id])
+    assert await shop.work.assign("w2", 1) == ()
+    assert await shop.work.queue_again([(job.id, 1)]) == 1
+    (again,) = await shop.work.assign("w2", 1)
+    assert again.run == 2
+    assert await shop.work.queue_again([(job.id, 1)]) == 0
+
+
+async def test_a_job_that_its_worker_forgot_is_queued_again(shop: Store) -> None:
+    known, forgotten = await running(shop), await running(shop, new=new_job(drafts=2))
+    assert await shop.work.orphans("w1", {known.id}) == (forgotten,)
+    states = {job.id: job.state for job in await shop.jobs.list()}
+    assert states == {known.id: JobState.RUNNING, forgotten.id: JobState.QUEUED}
+
+
+async def test_a_job_that_kills_its_workers_stands_still(shop: Store) -> None:
+    job = await running(shop, "w0")
+    for n in range(MAX_DEATHS):
+        await shop.work.beat(f"w{n}", "here", n, WorkerState.WORKING)
+        assert await reap(shop, "here", lambda worker: True)
+        job = await shop.jobs.job(job.id)
+        if n < MAX_DEATHS - 1:
+            assert await shop.work.take(job.id, job.run, f"w{n + 1}") is not None
+    assert (job.state, job.deaths) == (JobState.PAUSED, MAX_DEATHS)
+    assert "workers died" in job.reason
 
 
 async def test_a_run_that_has_passed_changes_nothing(shop: Store) -> None:
@@ -189,9 +241,8 @@ async def test_a_dead_worker_loses_its_jobs_and_a_living_one_does_not(shop: Stor
     handed, _ = await shop.jobs.add("shop", new_job(drafts=2))
     await work.assign("w1", 1)
     alive = await running(shop, "w2", new_job(drafts=3))
-    await asyncio.sleep(0.02)
-    await work.beat("w2", "elsewhere", 1, WorkerState.WORKING)
-    (reaped,) = await work.reap(timedelta(seconds=0.02), "here", lambda worker: False)
+    await let_pass(shop, "w1", DEAD_AFTER)
+    (reaped,) = await reap(shop, "here", lambda worker: False)
     assert reaped.worker.id == "w1"
     assert sorted(reaped.runs) == sorted([(ran.id, 1), (homeless.id, 1)])
     jobs = {job.id: job for job in await shop.jobs.list()}
@@ -207,8 +258,18 @@ async def test_a_dead_worker_loses_its_jobs_and_a_living_one_does_not(shop: Stor
 async def test_a_process_that_ended_on_this_host_is_dead_at_once(shop: Store) -> None:
     for worker, host, pid in (("w1", "here", 1), ("w2", "here", 2), ("w3", "elsewhere", 1)):
         await shop.work.beat(worker, host, pid, WorkerState.WORKING)
-    reaped = await shop.work.reap(DEAD_AFTER, "here", lambda worker: worker.pid == 1)
+    reaped = await reap(shop, "here", lambda worker: worker.pid == 1)
     assert [each.worker.id for each in reaped] == ["w1"]
+
+
+async def test_a_worker_that_is_heard_again_is_not_reaped(shop: Store) -> None:
+    await shop.work.beat("w1", "elsewhere", 1, WorkerState.WORKING)
+    job = await running(shop)
+    await let_pass(shop, "w1", DEAD_AFTER)
+    (suspect,) = await shop.work.dead_workers(DEAD_AFTER, "here", lambda worker: False)
+    assert await shop.work.beat("w1", "elsewhere", 1, WorkerState.WORKING)
+    assert await shop.work.reap(suspect) is None
+    assert await shop.work.wanted(job) is Wanted.RUN
 
 
 async def test_two_reapers_take_a_dead_worker_once(database_url: str) -> None:
@@ -216,7 +277,7 @@ async def test_two_reapers_take_a_dead_worker_once(database_url: str) -> None:
     await stores[0].add_context(SHOP)
     await stores[0].work.beat("w1", "here", 1, WorkerState.WORKING)
     job = await running(stores[0])
-    reaped = await asyncio.gather(*(store.work.reap(DEAD_AFTER, "here", lambda worker: True) for store in stores))
+    reaped = await asyncio.gather(*(reap(store, "here", lambda worker: True) for store in stores))
     assert len([*chain.from_iterable(reaped)]) == 1
     assert (await stores[0].jobs.job(job.id)).run == 2
     for store in stores:
@@ -269,7 +330,7 @@ async def test_what_is_wanted_of_a_job_outlives_its_worker(shop: Store) -> None:
     await shop.jobs.pause(paused.id)
     await shop.jobs.cancel(cancelled.id)
     await shop.work.beat("w1", "here", 1, WorkerState.WORKING)
-    await shop.work.reap(DEAD_AFTER, "here", lambda worker: True)
+    await reap(shop, "here", lambda worker: True)
     assert (await shop.jobs.job(paused.id)).state is JobState.PAUSED
     assert (await shop.jobs.job(cancelled.id)).outcome is Outcome.SKIPPED
 
