@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
 from pydantic_core import PydanticSerializationError
 
+from sleeptime.core.errors import StoreError
 from sleeptime.core.text import kept_text
 
 
@@ -28,9 +29,12 @@ def read_response(text: str) -> ModelResponse:
     """The reply that was written alone by `messages_json`.
 
     Raises:
-        ValueError: it was not.
+        StoreError: it was not.
     """
-    [response] = ModelMessagesTypeAdapter.validate_json(text)
+    try:
+        [response] = ModelMessagesTypeAdapter.validate_json(text)
+    except ValueError as error:
+        raise StoreError(f"a kept reply cannot be read: {error}") from error
     if not isinstance(response, ModelResponse):
-        raise ValueError("what is kept of this call is not a reply")
+        raise StoreError("a kept reply cannot be read: it is none")
     return response
