@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, Unpack
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
     from sleeptime.plan import SleepPlan
+    from sleeptime.sleep.incremental import Study
     from sleeptime.sleep.settings import SleepSettings
     from sleeptime.sources import Progress
+    from sleeptime.store.entry import Unstudied
     from sleeptime.store.store import Store
     from sleeptime.sync import SyncSleeptime
     from sleeptime.wake.route import Route
@@ -53,6 +56,10 @@ class SleepChanges(TypedDict, total=False):
     max_rethinks: int | None
     max_note_tokens: int | None
     concurrency: int | None
+    incremental: bool | None
+    neighbours: int | None
+    piece_tokens: int | None
+    piece_parts: int | None
 
 
 class Sleeptime:
@@ -112,26 +119,57 @@ class Sleeptime:
         await self._resources.aclose()
 
     async def add(
-        self, name: str, *sources: str | Part, stdin: BinaryIO | None = None, progress: Progress | None = None
+        self,
+        name: str,
+        *sources: str | Part,
+        append: bool = False,
+        stdin: BinaryIO | None = None,
+        progress: Progress | None = None,
     ) -> Added:
         """Store a context, or a new version of it: all of it or nothing.
 
         Args:
             name: of the context.
             sources: files, folders, git repositories, PATH@REV, URLs, "-" for `stdin`, and parts as they are.
-            stdin: what "-" reads.
+            append: put them behind the parts that are there, as `append` does, and not in their place.
+            stdin: what "-" reads; a message when it is appended.
             progress: called with the number of parts and bytes read so far.
 
         Raises:
             InputError: a source cannot be read or is over a limit; the message names both.
         """
-        from sleeptime.sources import read_sources
+        from sleeptime.sources import STDIN, STDIN_NAME, read_sources
 
         reading = await read_sources(sources, self.settings.source_limits, stdin=stdin, progress=progress)
+        if append:
+            is_message = STDIN in sources
+            parts = (part.text if is_message and part.name == STDIN_NAME else part for part in reading.parts)
+            return replace(await self.append(name, *parts), skipped=reading.skipped)
         context = Context(name, reading.parts)
         store = await self._opened_store()
         version, is_new = await store.add_context(context)
         return Added(name, version, is_new, len(reading.parts), reading.num_bytes, reading.skipped)
+
+    async def append(self, name: str, *parts: str | Part) -> Added:
+        """Put messages or other parts behind those that a context has, or begin it with them; all of them or none.
+
+        What is there stays as it is and is not sent again: for conversations, logs and the like.
+
+        Args:
+            name: of the context.
+            parts: texts, which are messages and named by their number in the context; and parts, which have names of
+                their own. A part that is there already with the same text is left out, so that appending it again does
+                no harm.
+
+        Raises:
+            InputError: a part has the name of one with another text, or the context would be over a limit.
+        """
+        if not parts:
+            raise InputError("give at least one part to append")
+        limits = self.settings.source_limits
+        store = await self._opened_store()
+        done = await store.append(name, parts, max_parts=limits.max_parts, max_bytes=limits.max_context_bytes)
+        return Added(name, done.version, bool(done.names), done.num_parts, done.num_bytes, appended=done.names)
 
     async def plan(self, name: str, **changes: Unpack[SleepChanges]) -> SleepPlan:
         """What `sleep` with the same arguments could take at most; makes no call.
@@ -143,10 +181,11 @@ class Sleeptime:
         from sleeptime.plan import plan_sleep
 
         settings = changed_settings(self.settings, **changes)
-        context = await (await self._opened_store()).context(name)
+        unstudied = await (await self._opened_store()).unstudied(name)
         model = await self._opened_model()
         tier_settings(model, settings.tier)  # the same error as in the sleep itself
-        return plan_sleep(model, context, _sleep_settings(model, settings), settings.tier)
+        study = _study(model, unstudied, settings)
+        return plan_sleep(model, unstudied.context, study, _sleep_settings(model, settings), settings.tier)
 
     async def sleep(
         self, name: str, *, progress: Callable[[int, int], None] | None = None, **changes: Unpack[SleepChanges]
@@ -171,7 +210,7 @@ class Sleeptime:
 
         settings = changed_settings(self.settings, **changes)
         store, model = await self._opened_store(), await self._opened_model()
-        serving = await store.serving(name)
+        unstudied = await store.unstudied(name)
         calls = self._calls(store, settings.caps)
         job_id = uuid4().hex
         limit = settings.max_output_tokens if settings.caps else None
@@ -179,9 +218,10 @@ class Sleeptime:
         metered = self._metered(model, calls, Phase.SLEEP, name, **given)
         result = await sleep_on(
             metered,
-            serving.context,
+            unstudied.context,
             _sleep_settings(model, settings),
-            live=serving.learned,
+            study=_study(model, unstudied, settings),
+            live=unstudied.base,
             model_settings={**sleep_effort(model, settings.effort), **tier_settings(model, settings.tier)},
             progress=progress,
         )
@@ -194,7 +234,7 @@ class Sleeptime:
                 outcome, learned, number = Outcome.NOTHING_NEW, None, None
         return Slept(
             context=name,
-            context_version=serving.context.version,
+            context_version=unstudied.context.version,
             outcome=outcome,
             reason=reason,
             version=number,
@@ -202,6 +242,8 @@ class Sleeptime:
             usage=calls.totals.usage,
             cost_usd=calls.totals.cost_usd,
             job_id=job_id,
+            studied=result.studied,
+            carried=0 if learned is None else result.carried,
         )
 
     async def ask(
@@ -406,7 +448,20 @@ def _sleep_settings(model: Model, settings: Settings) -> SleepSettings:
         max_note_tokens=settings.max_note_tokens,
         concurrency=settings.concurrency,
         profile=prompt_profile(model),
+        piece_tokens=settings.piece_tokens,
+        piece_parts=settings.piece_parts,
+        neighbours=settings.neighbours,
     )
+
+
+def _study(model: Model, unstudied: Unstudied, settings: Settings) -> Study:
+    """What a sleep is to read."""
+    from sleeptime.sleep.incremental import study_all, study_changes
+
+    sleep_settings = _sleep_settings(model, settings)
+    if not settings.incremental:
+        return study_all(unstudied.context, sleep_settings)
+    return study_changes(unstudied.context, sleep_settings, unstudied.base, unstudied.read, model_name=model.model_name)
 
 
 def _route(name: str | None) -> Route:

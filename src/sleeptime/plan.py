@@ -12,9 +12,11 @@ from sleeptime.core.price import Tier, billed_cost_usd
 from sleeptime.core.tokens import approximate_tokens
 from sleeptime.core.usage import Usage
 from sleeptime.models.prices import price_of
-from sleeptime.prompts.load import load_prompt
 from sleeptime.sleep.dialogue import MAX_WASTED_TURNS
+from sleeptime.sleep.drafts import sleep_prompt
+from sleeptime.sleep.incremental import Study
 from sleeptime.sleep.notes import NOTES_TOOLS
+from sleeptime.sleep.piece import Piece, has_text
 from sleeptime.sleep.rethink import RETHINK_TOOLS
 from sleeptime.sleep.settings import SleepSettings, Strategy
 
@@ -31,7 +33,11 @@ class SleepPlan:
         context_version: the version it would read.
         model: name of the model.
         strategy: how one draft is made.
-        drafts: independent drafts.
+        drafts: independent drafts, of each piece.
+        studied: parts that would be read to be thought about: all, or those that have changed.
+        pieces: how many pieces they are read in.
+        carried: notes that would be carried over as they are.
+        reason: why nothing would be read, or all; "" when there is nothing to say.
         max_calls: most requests; retries of failed ones come on top.
         max_usage: tokens of all those requests, all input counted as fresh; reasoning comes on top.
         max_cost_usd: of those tokens at the list price; None when it is unknown.
@@ -42,44 +48,55 @@ class SleepPlan:
     model: str
     strategy: str
     drafts: int
+    studied: int
+    pieces: int
+    carried: int
+    reason: str
     max_calls: int
     max_usage: Usage = field(default_factory=Usage)
     max_cost_usd: float | None = None
 
 
-def plan_sleep(model: Model, context: Context, settings: SleepSettings, tier: Tier) -> SleepPlan:
-    """Bound a sleep on `context`; makes no call."""
+def plan_sleep(model: Model, context: Context, study: Study, settings: SleepSettings, tier: Tier) -> SleepPlan:
+    """Bound a sleep on `context` that reads what `study` says; makes no call."""
     is_rethink = settings.strategy is Strategy.RETHINK
     # A turn without a usable call is wasted, and the last of MAX_WASTED_TURNS ends the draft.
     turns = MAX_WASTED_TURNS + (settings.max_rethinks - 1 if is_rethink else 0)
-    if not any(part.text.strip() for part in context.parts):
-        turns = 0
     turn_tokens = settings.max_note_tokens + _TURN_TOKENS
-    first = _first_request_tokens(context, settings)
+    pieces = study.pieces if any(map(has_text, context.parts)) else ()
+    firsts = [_first_request_tokens(piece, settings) for piece in pieces]
     # Each turn reads all turns before it again.
-    read = settings.drafts * (turns * first + turn_tokens * turns * (turns - 1) // 2)
-    usage = Usage(input_tokens=read, output_tokens=settings.drafts * turns * turn_tokens)
-    price = price_of(model.model_name, model.system, tier, base_url=model.base_url, input_tokens=first)
+    read = settings.drafts * sum(turns * first + turn_tokens * turns * (turns - 1) // 2 for first in firsts)
+    max_calls = settings.drafts * turns * len(pieces)
+    usage = Usage(input_tokens=read, output_tokens=max_calls * turn_tokens)
+    longest = max(firsts, default=0)
+    price = price_of(model.model_name, model.system, tier, base_url=model.base_url, input_tokens=longest)
     return SleepPlan(
         context=context.name,
         context_version=context.version,
         model=model.model_name,
         strategy=settings.strategy,
         drafts=settings.drafts,
-        max_calls=settings.drafts * turns,
+        studied=study.num_parts,
+        pieces=len(pieces),
+        carried=len(study.carried),
+        reason=study.reason,
+        max_calls=max_calls,
         max_usage=usage,
         max_cost_usd=None if price is None else billed_cost_usd(usage, price),
     )
 
 
-def _first_request_tokens(context: Context, settings: SleepSettings) -> int:
+def _first_request_tokens(piece: Piece, settings: SleepSettings) -> int:
     is_rethink = settings.strategy is Strategy.RETHINK
-    prompt = load_prompt(settings.profile, "rethink" if is_rethink else "notes")
+    memory = max(piece.memories, key=len, default="")
+    prompt = sleep_prompt(settings, is_rewriting=bool(memory))
     texts = prompt.user(
-        parts=context.parts,
+        parts=piece.parts,
         effort=settings.effort,
         max_note_tokens=settings.max_note_tokens,
         max_rethinks=settings.max_rethinks,
+        memory=memory,
     )
     tools = [
         (tool.name, tool.description, tool.parameters_json_schema)

@@ -22,9 +22,10 @@ class Added:
         context: its name.
         version: the version it now stands at.
         is_new: False when it stood there already.
-        parts: number of parts.
-        num_bytes: UTF-8 bytes of the parts.
+        parts: number of parts that it has now.
+        num_bytes: UTF-8 bytes of them.
         skipped: what was left out inside folders and repositories.
+        appended: names of the parts that were put behind those that were there; ``None`` when all were given.
     """
 
     context: str
@@ -33,6 +34,7 @@ class Added:
     parts: int
     num_bytes: int
     skipped: tuple[Skipped, ...] = ()
+    appended: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Slept:
         usage: of every call, failed ones included.
         cost_usd: of every call; None when a price is unknown.
         job_id: of the calls in the ledger.
+        studied: how many parts were read to be thought about; all of them, or those that had changed.
+        carried: how many of the notes are carried over, as they were.
     """
 
     context: str
@@ -60,6 +64,8 @@ class Slept:
     usage: Usage
     cost_usd: float | None
     job_id: str
+    studied: int = 0
+    carried: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,10 @@ class Settings(BaseSettings):
     max_rethinks: int = Field(default=10, ge=1)
     max_note_tokens: int = Field(default=1250, ge=1)
     concurrency: int = Field(default=4, ge=1)
+    incremental: bool = True
+    neighbours: int = Field(default=2, ge=0)
+    piece_tokens: int = Field(default=8_000, ge=1)
+    piece_parts: int = Field(default=16, ge=1)
 
     max_usd_per_job: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     max_tokens_per_job: int | None = Field(default=None, ge=0)

@@ -58,6 +58,7 @@ class SyncSleeptime:
         return self._open
 
     add = _blocking(Sleeptime.add)
+    append = _blocking(Sleeptime.append)
     plan = _blocking(Sleeptime.plan)
     sleep = _blocking(Sleeptime.sleep)
     ask = _blocking(Sleeptime.ask)

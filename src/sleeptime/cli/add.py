@@ -19,10 +19,16 @@ def add(
         list[str],
         typer.Argument(metavar="SOURCE", help="File, folder, git repository, PATH@REV, URL, or - for standard input."),
     ],
+    append: Annotated[
+        bool, typer.Option("--append", help="Put them behind what the context has, as the next messages or files.")
+    ] = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
     """Store a context, or a new version of it.
+
+    With --append the sources are put behind the parts that are there. Standard input is then a message, which is named
+    by its number; a file that is there already with the same text is left out, and with another one it is an error.
 
     A folder gives its files as git sees them: tracked ones, and untracked ones that no .gitignore leaves out; links are
     not followed. PATH@REV gives the files of a revision. Only UTF-8 text is read.
@@ -44,7 +50,8 @@ def add(
             bar.update(parts, label=f"reading, {num_bytes / 1e6:,.1f} MB")
 
         async def work(sleeptime: Sleeptime) -> Added:
-            return await sleeptime.add(name, *sources, stdin=None if stdin is None else stdin.buffer, progress=show)
+            data = None if stdin is None else stdin.buffer
+            return await sleeptime.add(name, *sources, append=append, stdin=data, progress=show)
 
         added = run(work, database_url=database)
     if added.skipped:
@@ -56,10 +63,12 @@ def add(
     else:
         state = "stored" if added.is_new else "unchanged"
         parts = "1 part" if added.parts == 1 else f"{added.parts:,} parts"
-        say(f"{added.context}: version {added.version} {state}, {parts}, {added.num_bytes:,} bytes")
+        new = "" if added.appended is None else f"{len(added.appended):,} appended, "
+        say(f"{added.context}: version {added.version} {state}, {new}{parts}, {added.num_bytes:,} bytes")
 
 
 def _as_dict(added: Added) -> dict[str, Any]:
+    appended = {} if added.appended is None else {"appended": list(added.appended)}
     return {
         "context": added.context,
         "version": added.version,
@@ -67,4 +76,5 @@ def _as_dict(added: Added) -> dict[str, Any]:
         "parts": added.parts,
         "bytes": added.num_bytes,
         "skipped": [{"name": item.name, "reason": item.reason.value} for item in added.skipped],
+        **appended,
     }

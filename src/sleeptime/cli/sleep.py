@@ -35,6 +35,9 @@ def sleep(
         Literal["standard", "priority", "flex", "batch"] | None,
         typer.Option(help="Price and speed class of the calls [SLEEPTIME_TIER]."),
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read all parts again, also those that have not changed.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done and what it may cost; no call.")
     ] = False,
@@ -42,6 +45,9 @@ def sleep(
     as_json: Json = False,
 ) -> None:
     """Think about a context while nobody waits; what is learned serves its queries from then on.
+
+    Where notes of the same strategy and model are in service, only what has changed since is read, and notes that still
+    hold are carried over as they are; --full reads everything.
 
     Exits with 1 when the sleep failed; the notes of an earlier sleep then stay in service. Ctrl-C ends with 130 and
     leaves everything as it was, but for the ledger: calls that were made are in it.
@@ -57,6 +63,7 @@ def sleep(
         "model": model,
         "effort": effort,
         "tier": tier,
+        "incremental": False if full else None,
         "database_url": database,
     }
     if dry_run:
@@ -87,6 +94,8 @@ def _as_dict(slept: Slept) -> dict[str, Any]:
         "context_version": slept.context_version,
         "outcome": slept.outcome.value,
         "reason": slept.reason,
+        "studied": slept.studied,
+        "carried": slept.carried,
         "notes": [note_dict(note) for note in slept.notes],
         "usage": slept.usage.as_dict(),
         "cost_usd": slept.cost_usd,
@@ -102,7 +111,8 @@ def _show(slept: Slept) -> None:
     if slept.version is None:
         hint(f"{slept.context}: {outcome}: {slept.reason}")
     else:
-        say(f"{slept.context}: {outcome} {len(slept.notes):,} notes, version {slept.version}, live now")
+        carried = f" ({slept.carried:,} carried over)" if slept.carried else ""
+        say(f"{slept.context}: {outcome} {len(slept.notes):,} notes{carried}, version {slept.version}, live now")
         if slept.reason:
             hint(slept.reason)
         show_notes(slept.notes)
@@ -119,6 +129,10 @@ def _plan_dict(plan: SleepPlan) -> dict[str, Any]:
         "model": plan.model,
         "strategy": plan.strategy,
         "drafts": plan.drafts,
+        "studied": plan.studied,
+        "pieces": plan.pieces,
+        "carried": plan.carried,
+        "reason": plan.reason,
         "max_calls": plan.max_calls,
         "max_usage": plan.max_usage.as_dict(),
         "max_cost_usd": plan.max_cost_usd,
@@ -132,6 +146,8 @@ def _show_plan(plan: SleepPlan) -> None:
         ("context", f"{plan.context} at {plan.context_version}"),
         ("model", plan.model),
         ("strategy", plan.strategy),
+        ("parts to read", f"{plan.studied:,} in {plan.pieces:,} pieces"),
+        ("notes carried over", f"{plan.carried:,}"),
         ("drafts", plan.drafts),
         ("calls, at most", f"{plan.max_calls:,}"),
         ("input tokens, at most about", f"{plan.max_usage.input_tokens:,}"),
@@ -139,4 +155,6 @@ def _show_plan(plan: SleepPlan) -> None:
         ("price, at most about", usd(plan.max_cost_usd)),
     ]
     print_table(["what", "would be"], rows)
+    if plan.reason:
+        hint(plan.reason)
     hint("no call was made; retries of failed calls and the model's own reasoning come on top")

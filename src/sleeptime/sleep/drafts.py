@@ -141,10 +141,11 @@ def told_digest(settings: SleepSettings, *, is_rewriting: bool = False) -> str:
         is_rewriting: drafts start from texts that are there.
     """
     procedure = _PROCEDURES[settings.strategy]
-    return request_digest(_prompt(settings, is_rewriting=is_rewriting), procedure.tools)
+    return request_digest(sleep_prompt(settings, is_rewriting=is_rewriting), procedure.tools)
 
 
-def _prompt(settings: SleepSettings, *, is_rewriting: bool) -> Prompt:
+def sleep_prompt(settings: SleepSettings, *, is_rewriting: bool) -> Prompt:
+    """What a draft is asked: to begin, or to start from a text that is there."""
     name = _PROCEDURES[settings.strategy].prompt_name
     return load_prompt(settings.profile, "revise" if is_rewriting and settings.profile == "default" else name)
 
@@ -178,7 +179,7 @@ async def make_draft(
     procedure = _PROCEDURES[settings.strategy]
     dialogue = Dialogue(
         model,
-        _prompt(settings, is_rewriting=bool(memory)),
+        sleep_prompt(settings, is_rewriting=bool(memory)),
         procedure.tools,
         merge_model_settings(model_settings, settings.of_draft(index)) or ModelSettings(),
         parts=context.parts,

@@ -2,7 +2,17 @@
 
 from sleeptime.sources.entry import Skipped, SkipReason
 from sleeptime.sources.limits import SourceLimits
-from sleeptime.sources.read import Progress, read_sources
+from sleeptime.sources.read import STDIN, STDIN_NAME, Progress, read_sources
 from sleeptime.sources.reading import Reading, skip_summary
 
-__all__ = ["Progress", "Reading", "SkipReason", "Skipped", "SourceLimits", "read_sources", "skip_summary"]
+__all__ = [
+    "STDIN",
+    "STDIN_NAME",
+    "Progress",
+    "Reading",
+    "SkipReason",
+    "Skipped",
+    "SourceLimits",
+    "read_sources",
+    "skip_summary",
+]
