@@ -135,6 +135,15 @@ def changed_settings(settings: Settings, **changes: Any) -> Settings:
     return _checked({**settings.model_dump(), **_not_none(changes)})
 
 
+def restored_settings(settings: Settings, **kept: Any) -> Settings:
+    """`settings` with values that were kept in their place, None too.
+
+    Raises:
+        InputError: a kept setting has a value that is not allowed.
+    """
+    return _checked({**settings.model_dump(), **kept})
+
+
 def _not_none(given: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
