@@ -27,8 +27,7 @@ class AcceptanceRules:
     """How much a new learned context may be and may lose.
 
     Args:
-        max_tokens: its size as prompt lines, in tokens; the default is just above what 100 drafts of the default size
-            may keep.
+        max_tokens: its size as prompt lines, in tokens: each query looks through all of them.
         max_lost_verified: the share of the verified notes in service that it may no longer say: 0 for none, 1 for all.
 
     With the defaults, a c' may lose 4 of 8 verified notes and not 5, 1 of 2 and not 1 of 1.
@@ -37,7 +36,7 @@ class AcceptanceRules:
         InputError: a value out of range.
     """
 
-    max_tokens: int = 128_000
+    max_tokens: int = 1_000_000
     max_lost_verified: float = 0.5
 
     def __post_init__(self) -> None:

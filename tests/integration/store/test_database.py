@@ -119,3 +119,15 @@ async def test_a_number_too_large_is_a_store_error(database_url: str) -> None:
         call = Call(phase=Phase.WAKE, model="m", usage=Usage(output_tokens=10**30))
         with pytest.raises(StoreError):
             await store.record_call(call)
+
+
+async def test_a_transaction_that_reads_sees_one_moment(database_url: str) -> None:
+    count = text("SELECT count(*) FROM context")
+    async with await Store.open(database_url) as store, await Store.open(database_url) as other:
+        async with store._database.reading() as connection:
+            assert (await connection.execute(count)).scalar_one() == 0
+            await other.add_context(context(a="one"))
+            assert (await connection.execute(count)).scalar_one() == 0
+        async with store._database.reading() as connection:
+            assert (await connection.execute(count)).scalar_one() == 1
+        await store.add_context(context(a="two"))  # what reads leaves no connection that cannot write

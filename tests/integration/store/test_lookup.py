@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sleeptime.core.call import Call, Phase
 from sleeptime.core.query import Query
 from sleeptime.core.usage import Usage
+from sleeptime.store.entry import Keep
 from sleeptime.store.store import Store
 from tests.integration.store.builders import context, learned, note
 
@@ -31,7 +32,7 @@ async def plans(connection: AsyncConnection, statements: Sequence[Statement]) ->
     return found
 
 
-@pytest.mark.parametrize("ask", ["serving", "live", "record", "add again"])
+@pytest.mark.parametrize("ask", ["serving", "live", "record", "add again", "commit and prune", "prune"])
 async def test_no_step_of_an_ask_reads_a_whole_table(store: Store, ask: str) -> None:
     shop = context(a="one", b="two")
     await store.add_context(shop)
@@ -39,7 +40,7 @@ async def test_no_step_of_an_ask_reads_a_whole_table(store: Store, ask: str) -> 
     statements: list[Statement] = []
 
     def keep(_conn: Connection, _cursor: object, sql: str, parameters: object, *_: object) -> None:
-        if sql.startswith(("SELECT", "UPDATE")):
+        if sql.startswith(("SELECT", "UPDATE", "DELETE")):
             statements.append((sql, parameters))
 
     engine = store._database._engine.sync_engine
@@ -52,6 +53,12 @@ async def test_no_step_of_an_ask_reads_a_whole_table(store: Store, ask: str) -> 
         query = Query(context="shop", text="q", route="notes", budget="v0", answer="a", learned=1)
         await store.record_query(query)
         await store.record_call(Call(phase=Phase.WAKE, model="m", usage=Usage(), query_id=query.id))
+    elif ask == "commit and prune":
+        await store.commit_sleep(learned(shop, note("y")), job_id="job", keep=Keep(last=1, days=0))
+    elif ask == "prune":
+        await store.stage(learned(shop, note("y")))
+        await store.stage(learned(shop, note("z")))
+        assert (await store.prune("shop", Keep(last=1, days=0))).versions == (2,)
     else:
         await store.add_context(context(a="one", b="changed"))
     event.remove(engine, "before_cursor_execute", keep)
