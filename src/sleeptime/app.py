@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
     from sleeptime.plan import SleepPlan
-    from sleeptime.sleep.incremental import Study
+    from sleeptime.sleep.incremental import Agenda
     from sleeptime.sleep.settings import SleepSettings
     from sleeptime.sources import Progress
     from sleeptime.store.entry import Unstudied
@@ -184,8 +184,8 @@ class Sleeptime:
         unstudied = await (await self._opened_store()).unstudied(name)
         model = await self._opened_model()
         tier_settings(model, settings.tier)  # the same error as in the sleep itself
-        study = _study(model, unstudied, settings)
-        return plan_sleep(model, unstudied.context, study, _sleep_settings(model, settings), settings.tier)
+        agenda = _agenda(model, unstudied, settings)
+        return plan_sleep(model, unstudied.context, agenda, _sleep_settings(model, settings), settings.tier)
 
     async def sleep(
         self, name: str, *, progress: Callable[[int, int], None] | None = None, **changes: Unpack[SleepChanges]
@@ -220,7 +220,7 @@ class Sleeptime:
             metered,
             unstudied.context,
             _sleep_settings(model, settings),
-            study=_study(model, unstudied, settings),
+            agenda=_agenda(model, unstudied, settings),
             live=unstudied.base,
             model_settings={**sleep_effort(model, settings.effort), **tier_settings(model, settings.tier)},
             progress=progress,
@@ -454,14 +454,14 @@ def _sleep_settings(model: Model, settings: Settings) -> SleepSettings:
     )
 
 
-def _study(model: Model, unstudied: Unstudied, settings: Settings) -> Study:
+def _agenda(model: Model, unstudied: Unstudied, settings: Settings) -> Agenda:
     """What a sleep is to read."""
-    from sleeptime.sleep.incremental import study_all, study_changes
+    from sleeptime.sleep.incremental import all_parts, changed_parts
 
     sleep_settings = _sleep_settings(model, settings)
     if not settings.incremental:
-        return study_all(unstudied.context, sleep_settings)
-    return study_changes(unstudied.context, sleep_settings, unstudied.base, unstudied.read, model_name=model.model_name)
+        return all_parts(unstudied.context, sleep_settings)
+    return changed_parts(unstudied.context, sleep_settings, unstudied.base, unstudied.read, model_name=model.model_name)
 
 
 def _route(name: str | None) -> Route:

@@ -14,7 +14,7 @@ from sleeptime.core.usage import Usage
 from sleeptime.models.prices import price_of
 from sleeptime.sleep.dialogue import MAX_WASTED_TURNS
 from sleeptime.sleep.drafts import sleep_prompt
-from sleeptime.sleep.incremental import Study
+from sleeptime.sleep.incremental import Agenda
 from sleeptime.sleep.notes import NOTES_TOOLS
 from sleeptime.sleep.piece import Piece, has_text
 from sleeptime.sleep.rethink import RETHINK_TOOLS
@@ -57,13 +57,13 @@ class SleepPlan:
     max_cost_usd: float | None = None
 
 
-def plan_sleep(model: Model, context: Context, study: Study, settings: SleepSettings, tier: Tier) -> SleepPlan:
-    """Bound a sleep on `context` that reads what `study` says; makes no call."""
+def plan_sleep(model: Model, context: Context, agenda: Agenda, settings: SleepSettings, tier: Tier) -> SleepPlan:
+    """Bound a sleep on `context` of this agenda; makes no call."""
     is_rethink = settings.strategy is Strategy.RETHINK
     # A turn without a usable call is wasted, and the last of MAX_WASTED_TURNS ends the draft.
     turns = MAX_WASTED_TURNS + (settings.max_rethinks - 1 if is_rethink else 0)
     turn_tokens = settings.max_note_tokens + _TURN_TOKENS
-    pieces = study.pieces if any(map(has_text, context.parts)) else ()
+    pieces = agenda.pieces if any(map(has_text, context.parts)) else ()
     firsts = [_first_request_tokens(piece, settings) for piece in pieces]
     # Each turn reads all turns before it again.
     read = settings.drafts * sum(turns * first + turn_tokens * turns * (turns - 1) // 2 for first in firsts)
@@ -77,10 +77,10 @@ def plan_sleep(model: Model, context: Context, study: Study, settings: SleepSett
         model=model.model_name,
         strategy=settings.strategy,
         drafts=settings.drafts,
-        studied=study.num_parts,
+        studied=agenda.num_parts,
         pieces=len(pieces),
-        carried=len(study.carried),
-        reason=study.reason,
+        carried=len(agenda.carried),
+        reason=agenda.reason,
         max_calls=max_calls,
         max_usage=usage,
         max_cost_usd=None if price is None else billed_cost_usd(usage, price),

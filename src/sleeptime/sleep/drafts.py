@@ -18,7 +18,7 @@ from sleeptime.core.outcome import Outcome
 from sleeptime.core.tokens import TokenCounter, approximate_tokens
 from sleeptime.prompts.load import Prompt, load_prompt
 from sleeptime.sleep.dialogue import Dialogue, request_digest
-from sleeptime.sleep.incremental import Study
+from sleeptime.sleep.incremental import Agenda
 from sleeptime.sleep.notes import NOTES_TOOLS, write_notes
 from sleeptime.sleep.outcome import Draft
 from sleeptime.sleep.rethink import RETHINK_TOOLS, rethink
@@ -50,7 +50,7 @@ _PROCEDURES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Drafts:
-    """What came of a study.
+    """What came of an agenda.
 
     Args:
         of_piece: drafts of each piece, in order; none of one that was not come to.
@@ -63,7 +63,7 @@ class Drafts:
 
 async def make_drafts(
     models: Models,
-    study: Study,
+    agenda: Agenda,
     name: str,
     settings: SleepSettings,
     *,
@@ -75,7 +75,7 @@ async def make_drafts(
 
     Args:
         models: who makes which draft; draft i of a piece is sampled with ``settings.of_draft(i)``.
-        study: what to read.
+        agenda: what to read.
         name: of the context.
         settings: strategy, number of drafts, concurrency and limits.
         model_settings: further settings of every request, such as a provider's effort; those of the draft win.
@@ -99,7 +99,7 @@ async def make_drafts(
     async def make(unit: int) -> Draft | None:
         nonlocal done
         number, index = divmod(unit, settings.drafts)
-        piece = study.pieces[number]
+        piece = agenda.pieces[number]
         async with gate:
             if stops:
                 return None
@@ -115,12 +115,12 @@ async def make_drafts(
                 return None
         done += 1
         if progress is not None:
-            progress(done, len(study.pieces) * settings.drafts)
+            progress(done, len(agenda.pieces) * settings.drafts)
         return draft
 
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(make(unit)) for unit in range(len(study.pieces) * settings.drafts)]
+            tasks = [group.create_task(make(unit)) for unit in range(len(agenda.pieces) * settings.drafts)]
     except BaseExceptionGroup as errors:
         raise _first(errors) from None
     if waiting:

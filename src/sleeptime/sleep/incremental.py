@@ -35,7 +35,7 @@ MOST: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class Agenda:
     """What a sleep reads, and what it keeps of the notes that are there.
 
     Args:
@@ -70,9 +70,9 @@ class Study:
         return hashlib.sha256(json.dumps(read).encode()).hexdigest()[:16]
 
 
-def study_all(
+def all_parts(
     context: Context, settings: SleepSettings, count: TokenCounter = approximate_tokens, *, reason: str = ""
-) -> Study:
+) -> Agenda:
     """Read everything, and keep nothing that was there before.
 
     Args:
@@ -82,10 +82,10 @@ def study_all(
         reason: why, in words for a user.
     """
     tokens = [count(part.text) for part in context.parts]
-    return Study(whole(context.parts, tokens, settings), reason=reason)
+    return Agenda(whole(context.parts, tokens, settings), reason=reason)
 
 
-def study_changes(
+def changed_parts(
     context: Context,
     settings: SleepSettings,
     live: LearnedContext | None,
@@ -93,7 +93,7 @@ def study_changes(
     *,
     model_name: str,
     count: TokenCounter = approximate_tokens,
-) -> Study:
+) -> Agenda:
     """Read what has changed since the live c' was made, as the module says.
 
     Args:
@@ -105,20 +105,20 @@ def study_changes(
         count: tokens of a text.
     """
     if live is None:
-        return study_all(context, settings, count)
+        return all_parts(context, settings, count)
     if (live.strategy, live.model) != (settings.strategy, model_name):
         reason = f"the notes in service are by {live.strategy} and {live.model}, so all parts were read"
-        return study_all(context, settings, count, reason=reason)
+        return all_parts(context, settings, count, reason=reason)
     change = _Change.between(live, read, context)
     if not change.studied:
-        return Study((), change.holding, reason=_nothing(live, context, change))
+        return Agenda((), change.holding, reason=_nothing(live, context, change))
     if change.num_new > MOST * sum(map(has_text, context.parts)):
-        study = study_all(context, settings, count, reason="most parts have changed, so all were read")
-        return replace(study, spare=change.holding)
+        agenda = all_parts(context, settings, count, reason="most parts have changed, so all were read")
+        return replace(agenda, spare=change.holding)
     tokens = [count(part.text) for part in context.parts]
     if settings.strategy is Strategy.RETHINK:
-        return _Texts(change, context, tokens, settings).study()
-    return Study(_pieces(change, context, tokens, settings), change.holding)
+        return _Texts(change, context, tokens, settings).agenda()
+    return Agenda(_pieces(change, context, tokens, settings), change.holding)
 
 
 def _nothing(live: LearnedContext, context: Context, change: _Change) -> str:
@@ -219,7 +219,7 @@ class _Texts:
             self._texts[note.depends_on].append(note.text)
         self._gone = {note.depends_on for note in change.gone}
 
-    def study(self) -> Study:
+    def agenda(self) -> Agenda:
         """What is read; texts that are rewritten are not carried over."""
         owned: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
         for i, owner in enumerate(self._owners()):
@@ -240,7 +240,7 @@ class _Texts:
                 )
         carried = tuple(note for note in self._change.holding if note.depends_on not in taken_up)
         spare = tuple(note for note in self._change.holding if note.depends_on in taken_up)
-        return Study(tuple(pieces), carried, spare)
+        return Agenda(tuple(pieces), carried, spare)
 
     def _owners(self) -> list[tuple[str, ...]]:
         """The text that each part belongs to: the first that rests on it; of a new part that of the part before it, or

@@ -14,7 +14,7 @@ from sleeptime.core.tokens import TokenCounter, approximate_tokens
 from sleeptime.core.usage import Usage
 from sleeptime.sleep.carry import carry_over
 from sleeptime.sleep.drafts import Drafts, Models, Progress, make_drafts, told_digest
-from sleeptime.sleep.incremental import Study, study_all
+from sleeptime.sleep.incremental import Agenda, all_parts
 from sleeptime.sleep.merge import Combined, concat, merge
 from sleeptime.sleep.outcome import Draft, SleepResult
 from sleeptime.sleep.piece import Piece, has_text
@@ -28,7 +28,7 @@ async def sleep_on(
     context: Context,
     settings: SleepSettings | None = None,
     *,
-    study: Study | None = None,
+    agenda: Agenda | None = None,
     live: LearnedContext | None = None,
     model_settings: ModelSettings | None = None,
     progress: Progress | None = None,
@@ -37,11 +37,11 @@ async def sleep_on(
     """Sleep on ``context`` and return what was learned, as a value; nothing is stored.
 
     Args:
-        model: any pydantic-ai model, metered and retried as the caller likes; or one for each draft. The same study
+        model: any pydantic-ai model, metered and retried as the caller likes; or one for each draft. The same agenda
             has the same drafts under the same numbers, so that a call can be found again.
         context: what to study. Without any text there is nothing to study, and no call is made.
         settings: strategy, drafts, limits.
-        study: what of it to read and which notes to carry over (`sleep.incremental`); all and none by default.
+        agenda: what of it to read and which notes to carry over (`sleep.incremental`); all and none by default.
         live: the c' in service; when the same notes come out again of the same version of the context, the outcome
             is ``nothing new``.
         model_settings: further settings of every request, such as a provider's effort.
@@ -62,20 +62,20 @@ async def sleep_on(
     if not any(map(has_text, context.parts)):
         reason = f"context {context.name!r} has no text to sleep on"
         return SleepResult(Outcome.NOTHING_NEW, None, reason, 0, Usage(), told_digest(settings))
-    study = study_all(context, settings, count_tokens) if study is None else study
-    if not study.pieces:
-        return SleepResult(Outcome.SKIPPED, None, study.reason, 0, Usage(), told_digest(settings))
+    agenda = all_parts(context, settings, count_tokens) if agenda is None else agenda
+    if not agenda.pieces:
+        return SleepResult(Outcome.SKIPPED, None, agenda.reason, 0, Usage(), told_digest(settings))
     models: Models = (lambda _: model) if isinstance(model, Model) else model
     drafts = await make_drafts(
         models,
-        study,
+        agenda,
         context.name,
         settings,
         model_settings=model_settings,
         progress=progress,
         count=count_tokens,
     )
-    return combine_study(drafts, study, context, settings, model_name=models(0).model_name, live=live)
+    return combine_pieces(drafts, agenda, context, settings, model_name=models(0).model_name, live=live)
 
 
 def combine_drafts(
@@ -95,13 +95,13 @@ def combine_drafts(
         model_name: who wrote them.
         live: as for `sleep_on`.
     """
-    study = Study((Piece(context.parts, frozenset(part.sha256 for part in context.parts)),))
-    return combine_study(Drafts((tuple(drafts),)), study, context, settings, model_name=model_name, live=live)
+    agenda = Agenda((Piece(context.parts, frozenset(part.sha256 for part in context.parts)),))
+    return combine_pieces(Drafts((tuple(drafts),)), agenda, context, settings, model_name=model_name, live=live)
 
 
-def combine_study(
+def combine_pieces(
     drafts: Drafts,
-    study: Study,
+    agenda: Agenda,
     context: Context,
     settings: SleepSettings,
     *,
@@ -111,27 +111,27 @@ def combine_study(
     """Make one learned context of the drafts of every piece and the notes that are carried over; calls no model.
 
     Args:
-        drafts: of every piece of the study.
-        study: what they read, and what is carried over.
+        drafts: of every piece of the agenda.
+        agenda: what they read, and what is carried over.
         context, settings, model_name, live: as for `combine_drafts`.
     """
     made = [draft for of_piece in drafts.of_piece for draft in of_piece]
     written = sum(draft.outcome is Outcome.WROTE for draft in made)
     usage = sum((draft.usage for draft in made), Usage())
-    digest = told_digest(settings, is_rewriting=study.is_rewriting)
+    digest = told_digest(settings, is_rewriting=agenda.is_rewriting)
 
     def ended(outcome: Outcome, *reasons: str, learned: LearnedContext | None = None, carried: int = 0) -> SleepResult:
         reason = "; ".join(text for text in reasons if text)
-        return SleepResult(outcome, learned, reason, written, usage, digest, study.num_parts, carried)
+        return SleepResult(outcome, learned, reason, written, usage, digest, agenda.num_parts, carried)
 
     if all(draft.outcome is Outcome.FAILED for draft in made):
         return ended(Outcome.FAILED, _reasons(made))
     pieces = [
-        _combine(piece, of_piece, settings) for piece, of_piece in zip(study.pieces, drafts.of_piece, strict=True)
+        _combine(piece, of_piece, settings) for piece, of_piece in zip(agenda.pieces, drafts.of_piece, strict=True)
     ]
-    unread = _unread(study, drafts)
-    spared = [note for note in study.spare if not unread.isdisjoint(note.depends_on)]
-    combined = _put_together([*study.carried, *spared], pieces, settings)
+    unread = _unread(agenda, drafts)
+    spared = [note for note in agenda.spare if not unread.isdisjoint(note.depends_on)]
+    combined = _put_together([*agenda.carried, *spared], pieces, settings)
     losses = f"dropped when combined: {combined.losses}" if combined.losses else ""
     if not combined.notes:
         none_left = f"no statement was left of {written} drafts" if written else ""
@@ -145,7 +145,9 @@ def combine_study(
     new = "" if carried < len(combined.notes) else "nothing new in what was read"
     left = f"{len(unread)} parts are left for another sleep" if unread else ""
     stop = str(drafts.stop or "")
-    return ended(Outcome.WROTE, study.reason, new, left, stop, _reasons(made), losses, learned=learned, carried=carried)
+    return ended(
+        Outcome.WROTE, agenda.reason, new, left, stop, _reasons(made), losses, learned=learned, carried=carried
+    )
 
 
 def _combine(piece: Piece, drafts: Sequence[Draft], settings: SleepSettings) -> Combined:
@@ -175,11 +177,11 @@ def _put_together(carried: Sequence[Note], pieces: Sequence[Combined], settings:
     return Combined(together.notes, sum((piece.dropped for piece in pieces), together.dropped))
 
 
-def _unread(study: Study, drafts: Drafts) -> frozenset[str]:
+def _unread(agenda: Agenda, drafts: Drafts) -> frozenset[str]:
     """What was to be studied and was not: no draft of its piece came to an end but by failing."""
     failed = [
         piece.studied
-        for piece, of_piece in zip(study.pieces, drafts.of_piece, strict=True)
+        for piece, of_piece in zip(agenda.pieces, drafts.of_piece, strict=True)
         if all(draft.outcome is Outcome.FAILED for draft in of_piece)
     ]
     return frozenset[str]().union(*failed)
