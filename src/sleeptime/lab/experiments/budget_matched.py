@@ -104,7 +104,7 @@ class BudgetMatched:
             summary=_summary(found),
             tables=(
                 *(_table(method.name, found, ways) for method in methods),
-                _ways_table(means, ways, len(contexts)),
+                _ways_table(means, study),
             ),
             figures=(
                 Figure(
@@ -228,9 +228,14 @@ def _bounded(bound: str, shown: str, m: Matched) -> str:
     return f"{bound} {shown}" if m.is_bound and shown != NONE else shown
 
 
-def _ways_table(means: Sequence[tuple[str, Estimate, Estimate]], ways: Ways, n: int) -> Table:
-    rows = [(label, tokens(spent), percent(right), str(n)) for label, spent, right in means]
-    return Table("What tokens buy without sleep", ("way", "output tokens", "accuracy", "n"), tuple(rows))
+def _ways_table(means: Sequence[tuple[str, Estimate, Estimate]], study: Study) -> Table:
+    rows = [(label, tokens(spent), percent(right), str(right.n)) for label, spent, right in means]
+    samples = [f"{arm.samples} at `{arm.budget}`" for arm in sampled_arms(is_quick=study.is_quick)]
+    note = (
+        f"Samples per query: {listed(samples)}, each with a seed of its own. A majority and an oracle of k are exact "
+        "means over all choices of k of them."
+    )
+    return Table("What tokens buy without sleep", ("way", "output tokens", "accuracy", "n"), tuple(rows), note)
 
 
 def _claim(study: Study, method: str, found: Sequence[Matched]) -> Claim:
