@@ -185,9 +185,10 @@ async def wanted(connection: AsyncConnection, job_id: str, run: int) -> Wanted |
     return None if found is None else Wanted(found)
 
 
-async def progress(connection: AsyncConnection, job_id: str, run: int, drafts_done: int) -> None:
-    """Keep how many drafts this run has made."""
-    await connection.execute(update(JobRow).where(_is_running(job_id, run)).values(drafts_done=drafts_done))
+async def progress(connection: AsyncConnection, job_id: str, run: int, drafts_done: int, drafts: int) -> None:
+    """Keep how many drafts this run has made, and of how many; it never falls back."""
+    further = and_(_is_running(job_id, run), JobRow.drafts_done < drafts_done)
+    await connection.execute(update(JobRow).where(further).values(drafts_done=drafts_done, drafts=drafts))
 
 
 async def finish(connection: AsyncConnection, job_id: str, run: int, ending: Ending, *, now: datetime) -> int | None:

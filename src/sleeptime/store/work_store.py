@@ -182,11 +182,11 @@ class WorkStore:
         async with self._database.reading() as connection:
             return await job_rows.wanted(connection, job.id, job.run)
 
-    async def progress(self, job: Job, drafts_done: int) -> None:
-        """Keep how many drafts this run has made."""
+    async def progress(self, job: Job, drafts_done: int, drafts: int) -> None:
+        """Keep how many drafts this run has made, and of how many."""
 
         async def operation(connection: AsyncConnection) -> None:
-            await job_rows.progress(connection, job.id, job.run, drafts_done)
+            await job_rows.progress(connection, job.id, job.run, drafts_done, drafts)
 
         await self._database.write(operation)
 

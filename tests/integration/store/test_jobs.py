@@ -164,7 +164,7 @@ async def test_a_run_that_has_passed_changes_nothing(shop: Store) -> None:
     assert not await work.finish(stale, Ending(Outcome.FAILED, "too late"), BackOff())
     assert await work.give_up(stale) is None
     assert not await work.wait(stale, datetime.now(UTC), "a batch")
-    await work.progress(stale, 1)
+    await work.progress(stale, 1, 2)
     assert await work.take(stale.id, 1, "w1") is None
     now = await shop.jobs.job(stale.id)
     assert (now.state, now.run, now.worker, now.drafts_done) == (JobState.QUEUED, 2, None, 0)

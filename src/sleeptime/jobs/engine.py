@@ -1,0 +1,166 @@
+"""Engine: DBOS as the queue of runs. Which run is whose and what it comes to is the store's; nothing is lost with this.
+
+A run of a job is a workflow with the id ``JOB-RUN``, so that it is queued once however often it is handed over. Runs
+wait in one queue, partitioned by tenant: a tenant with ten thousand jobs does not keep out one with a single job. Only
+here is DBOS imported, and only when an engine starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import URL, make_url
+
+from sleeptime.store.database import parse_url
+from sleeptime.store.job_rows import Assigned
+
+if TYPE_CHECKING:
+    from dbos import DBOSConfig
+
+QUEUE: Final = "sleep"
+WORKFLOW: Final = "sleep"
+VERSION: Final = "1"
+"""Workers of other versions leave runs of this one alone; it changes when a run is told something else than here."""
+POLL_S: Final = 0.05
+KEPT: Final = timedelta(hours=1)
+"""How long the queue remembers a run that has ended."""
+_PAGE: Final = 500
+
+_IN_FLIGHT: Final = frozenset({"ENQUEUED", "PENDING"})
+
+
+class Engine:
+    """One per process: DBOS is. Start it on the event loop that the runs are to use.
+
+    Args:
+        url: of the store; on SQLite the queue has a file of its own beside it, on PostgreSQL the schema ``dbos``.
+        worker_id: who takes runs here; unique.
+        concurrency: runs taken at once.
+        run: does a run, given the job's id and the number of the run; never raises.
+    """
+
+    def __init__(self, url: str, worker_id: str, concurrency: int, run: Callable[[str, int], Awaitable[None]]) -> None:
+        self._url = queue_url(url)
+        self._worker_id = worker_id
+        self._concurrency = concurrency
+        self._run = run
+
+    async def start(self) -> None:
+        """Make the queue when it is missing, and take runs from now on."""
+        # What DBOS logs is for programs that set up logging; without a handler it would print.
+        logging.getLogger("dbos").addHandler(logging.NullHandler())
+        from dbos import DBOS
+
+        if self._url.get_backend_name() == "sqlite":
+            _use_wal(str(self._url.database))
+        config: DBOSConfig = {
+            "name": "sleeptime",
+            "system_database_url": self._url.render_as_string(hide_password=False),
+            "application_version": VERSION,
+            "executor_id": self._worker_id,
+            "log_level": "WARNING",
+            "use_listen_notify": False,
+            "scheduler_polling_interval_sec": 3600.0,
+        }
+        dbos = DBOS(config=config)
+
+        async def sleep(job_id: str, run: int) -> None:
+            await self._run(job_id, run)
+
+        DBOS.workflow(name=WORKFLOW)(sleep)
+        DBOS.launch()  # on this thread: that is how it learns of the event loop
+        # A registered queue has one limit for all workers, that of the last one to start. This one is of this process
+        # alone, as --concurrency is.
+        dbos._registry._register_internal_queue(
+            QUEUE,
+            worker_concurrency=self._concurrency,
+            partition_worker_concurrency=self._concurrency,
+            polling_interval_sec=POLL_S,
+        )
+
+    async def stop(self) -> None:
+        """Take no further runs, and forget DBOS. Runs that are under way must have ended."""
+        from dbos import DBOS
+
+        await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+
+    async def put(self, runs: Sequence[Assigned]) -> None:
+        """Queue runs; what is there already stays as it is."""
+        from dbos import DBOS
+
+        for run in runs:
+            await DBOS.enqueue_workflow_with_options_async(
+                {
+                    "workflow_name": WORKFLOW,
+                    "queue_name": QUEUE,
+                    "workflow_id": _workflow_id(run.job_id, run.run),
+                    "app_version": VERSION,
+                    "priority": run.priority,
+                    "queue_partition_key": run.tenant,
+                },
+                run.job_id,
+                run.run,
+            )
+
+    async def lost(self, runs: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+        """Those of the runs that the queue does not know, or takes for ended."""
+        from dbos import DBOS
+
+        by_id = {_workflow_id(job_id, run): (job_id, run) for job_id, run in runs}
+        found = await DBOS.list_workflows_async(workflow_ids=[*by_id], load_input=False, load_output=False)
+        in_flight = {status.workflow_id for status in found if status.status in _IN_FLIGHT}
+        return tuple(run for workflow_id, run in by_id.items() if workflow_id not in in_flight)
+
+    async def recover(self, worker_id: str) -> None:
+        """Let others take the runs that a worker which is gone had taken from the queue."""
+        from dbos import DBOS
+
+        taken = await DBOS.list_workflows_async(
+            executor_id=worker_id, status="PENDING", load_input=False, load_output=False
+        )
+        if taken:
+            await DBOS.resume_workflows_async([status.workflow_id for status in taken], queue_name=QUEUE)
+
+    async def forget(self) -> int:
+        """Remove what ended long ago from the queue's memory, a page of it; how much that was."""
+        from dbos import DBOS
+
+        before = (datetime.now(UTC) - KEPT).isoformat()
+        ended = await DBOS.list_workflows_async(
+            completed_before=before, limit=_PAGE, load_input=False, load_output=False
+        )
+        if ended:
+            await DBOS.delete_workflows_async([status.workflow_id for status in ended])
+        return len(ended)
+
+
+def queue_url(url: str) -> URL:
+    """Where the queue of a store is kept.
+
+    >>> str(queue_url("sqlite:///data/sleeptime.db"))
+    'sqlite:///data/sleeptime-jobs.db'
+    >>> str(queue_url("postgresql://me@host/sleep"))
+    'postgresql://me@host/sleep'
+    """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return make_url(url).set(drivername="postgresql")
+    path = Path(str(parsed.database))
+    return parsed.set(drivername="sqlite", database=str(path.with_name(f"{path.stem}-jobs{path.suffix}")))
+
+
+def _workflow_id(job_id: str, run: int) -> str:
+    return f"{job_id}-{run}"
+
+
+def _use_wal(path: str) -> None:
+    """Let readers and a writer of the file not wait for each other; it stays so, for every process."""
+    with closing(sqlite3.connect(path, timeout=30)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")

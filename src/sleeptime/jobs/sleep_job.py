@@ -1,0 +1,272 @@
+"""SleepJob: one run of a job, from its row to its end; the same in a worker and where a user waits for it.
+
+A run begins at the beginning. Calls that were answered in an earlier run are answered from the ledger, so it comes to
+where that one stopped without paying again. Its end is one transaction: what it learned is served and the job is over,
+or neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+
+from pydantic_ai.models import Model
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sleeptime.core.back_off import BackOff
+from sleeptime.core.call import CallLedger, Phase
+from sleeptime.core.caps import Cap, Caps
+from sleeptime.core.errors import CapReached, NotNow, SleeptimeError, StoreError
+from sleeptime.core.job import Ending, Job, JobState
+from sleeptime.core.note import LearnedContext, Note
+from sleeptime.core.outcome import Outcome
+from sleeptime.core.policy import Policy
+from sleeptime.gate.caps import PatientLedger, UnderWay
+from sleeptime.jobs.brake import BrakedCalls
+from sleeptime.jobs.model_pool import ModelPool
+from sleeptime.jobs.snapshot import settings_of, sleep_settings, agenda_of
+from sleeptime.models.budgets import sleep_effort
+from sleeptime.models.metered import MeteredModel
+from sleeptime.models.retry import RetryModel
+from sleeptime.models.tiers import tier_settings
+from sleeptime.settings import Settings
+from sleeptime.sleep.acceptance import AcceptanceRules, accept
+from sleeptime.sleep.outcome import SleepResult
+from sleeptime.sleep.sleep import sleep_on
+from sleeptime.store.calls import StoredCalls
+from sleeptime.store.context_rows import Head
+from sleeptime.store.entry import Committed, Keep, Status
+from sleeptime.store.outage import outlast
+from sleeptime.store.store import Store
+from sleeptime.store.work_store import end_job
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+"""Told after every draft: how many are done, and of how many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What all runs in one process share.
+
+    Args:
+        store: of any tenant.
+        settings: of this process; a job brings those that decide what it writes.
+        models: opened by name.
+        worker_id: who this process is.
+        rng: draws the jitter of retries.
+        is_stopping: whether runs are to stop before their next call.
+        under_way: the calls of this process.
+        back_off: how long contexts rest after a sleep.
+    """
+
+    store: Store
+    settings: Settings
+    models: ModelPool
+    worker_id: str
+    rng: Random
+    is_stopping: Callable[[], bool] = lambda: False
+    under_way: UnderWay = field(default_factory=UnderWay)
+    back_off: BackOff = field(default_factory=BackOff)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What became of a run.
+
+    Args:
+        state: where the job stands now; None when the run had passed, and others have the job.
+        ending: how the job ended, when it is over.
+        result: what the sleep came to, when it came to its end.
+        error: why it failed, when an error of ours says so.
+        wait: what it waits for, when it does.
+    """
+
+    state: JobState | None
+    ending: Ending | None = None
+    result: SleepResult | None = None
+    error: SleeptimeError | None = None
+    wait: NotNow | None = None
+
+
+class RunPassed(SleeptimeError):
+    """The run of a job has passed while it was under way: nothing of its end is kept."""
+
+
+class SleepJob:
+    """One run of a job, which this worker has taken.
+
+    Args:
+        means: what runs share.
+        job: as it was taken.
+        given: its model, where no name leads to it.
+        progress: told after every draft.
+    """
+
+    def __init__(self, means: Means, job: Job, *, given: Model | None = None, progress: Progress | None = None) -> None:
+        self._means = means
+        self._job = job
+        self._given = given
+        self._progress = progress
+        self._store = means.store.for_tenant(job.tenant)
+        self._brake: BrakedCalls | None = None
+
+    async def run(self) -> Ran:
+        """Run it; whatever comes of it is kept.
+
+        Raises:
+            StoreError: the database is away, and the job stays as it is.
+        """
+        try:
+            return await self._sleep()
+        except RunPassed:
+            return Ran(None)
+        except StoreError:
+            raise
+        except NotNow as wait:
+            return await self._stand_by(wait)
+        except CapReached as error:
+            return await self._over(Ending(Outcome.CAPPED, str(error)))
+        except SleeptimeError as error:
+            return await self._over(Ending(Outcome.FAILED, f"{type(error).__name__}: {error}"), error=error)
+        except Exception as error:  # the edge of a job: whatever happened, it is over and says so
+            log.exception("job %s on context %r failed", self._job.id, self._job.context)
+            return await self._over(Ending(Outcome.FAILED, f"{type(error).__name__}: {error}"))
+
+    async def _sleep(self) -> Ran:
+        job, store = self._job, self._store
+        settings = settings_of(job, self._means.settings)
+        model = self._given or await self._means.models.opened(settings.model, settings.model_timeout_s)
+        unstudied = await store.unstudied(job.context, job.context_version, job.base)
+        policy = (await store.policies.standing(job.context)).policy or Policy()
+        caps = _caps(policy, settings)
+        ledger = self._ledger(caps)
+
+        def of_draft(draft: int) -> Model:
+            metered = MeteredModel(
+                model,
+                ledger,
+                phase=Phase.SLEEP,
+                context=job.context,
+                job_id=job.id,
+                draft=draft,
+                tier=settings.tier,
+                max_output_tokens=settings.max_output_tokens if caps else None,
+            )
+            return RetryModel(metered, rng=self._means.rng)
+
+        told = _Told(self._means.store, job, self._progress)
+        result = await sleep_on(
+            of_draft,
+            unstudied.context,
+            sleep_settings(model, settings),
+            agenda=agenda_of(model, unstudied, settings),
+            live=unstudied.base,
+            model_settings={**sleep_effort(model, settings.effort), **tier_settings(model, settings.tier)},
+            progress=told,
+        )
+        await told.kept()
+        if result.learned is None:
+            return await self._over(Ending(result.outcome, result.reason or result.outcome.value), result=result)
+        ending = await self._commit(result.learned, result, policy)
+        return Ran(JobState.OVER, ending, result)
+
+    def _ledger(self, caps: Caps) -> CallLedger:
+        means = self._means
+        stored = StoredCalls(self._store, caps, worker=means.worker_id)
+        self._brake = BrakedCalls(stored, means.store.work, self._job, means.is_stopping)
+        return PatientLedger(self._brake, means.under_way)
+
+    async def _commit(self, learned: LearnedContext, result: SleepResult, policy: Policy) -> Ending:
+        """Keep what was learned and let the job be over, in one transaction."""
+        job, ending = self._job, Ending(Outcome.FAILED, "it was not kept")
+
+        async def end(connection: AsyncConnection, head: Head, committed: Committed) -> None:
+            nonlocal ending
+            ending = _ending(committed, learned, result)
+            if not await end_job(connection, job, ending, self._means.back_off):
+                raise RunPassed(f"another run of job {job.id} has begun")
+
+        await outlast(
+            partial(
+                self._store.commit_sleep,
+                learned,
+                job_id=job.id,
+                prompt_digest=result.prompt_digest,
+                check=_objection,
+                needs_approval=policy.approve,
+                keep=None if policy.keep_versions is None else Keep(last=policy.keep_versions),
+                also=end,
+            )
+        )
+        return ending
+
+    async def _stand_by(self, wait: NotNow) -> Ran:
+        """Wait for a moment, or stop, if that is why."""
+        work, is_stopped = self._means.store.work, self._brake is not None and self._brake.is_pulled
+        if not is_stopped and await outlast(partial(work.wait, self._job, wait.until, str(wait))):
+            return Ran(JobState.WAITING, wait=wait)
+        return Ran(await outlast(partial(work.give_up, self._job)))
+
+    async def _over(
+        self, ending: Ending, *, result: SleepResult | None = None, error: SleeptimeError | None = None
+    ) -> Ran:
+        is_mine = await outlast(partial(self._means.store.work.finish, self._job, ending, self._means.back_off))
+        return Ran(JobState.OVER, ending, result, error) if is_mine else Ran(None)
+
+
+class _Told:
+    """A `Progress` that keeps how far the job is, and tells another one."""
+
+    def __init__(self, store: Store, job: Job, progress: Progress | None) -> None:
+        self._work = store.work
+        self._job = job
+        self._progress = progress
+        self._writes: set[asyncio.Task[None]] = set()
+
+    def __call__(self, done: int, total: int) -> None:
+        write = asyncio.create_task(self._keep(done, total))
+        self._writes.add(write)
+        write.add_done_callback(self._writes.discard)
+        if self._progress is not None:
+            self._progress(done, total)
+
+    async def _keep(self, done: int, total: int) -> None:
+        try:
+            await self._work.progress(self._job, done, total)
+        except StoreError:  # the drafts themselves are worth more than a line about them
+            log.warning("how far job %s is could not be kept", self._job.id, exc_info=True)
+
+    async def kept(self) -> None:
+        """Wait until all of it is kept."""
+        await asyncio.gather(*self._writes)
+
+
+def _caps(policy: Policy, settings: Settings) -> Caps:
+    """The caps of a context: those of its policy, and where it has none those of the settings."""
+    return Caps(
+        job=Cap(policy.max_tokens_per_job, policy.max_usd_per_job).over(settings.caps.job),
+        context_day=Cap(policy.max_tokens_per_day, policy.max_usd_per_day).over(settings.caps.context_day),
+        tenant_day=settings.caps.tenant_day,
+    )
+
+
+def _objection(learned: LearnedContext, holding: tuple[Note, ...], served: tuple[Note, ...]) -> str:
+    return accept(learned, AcceptanceRules(), holding=holding, served=served).reason
+
+
+def _ending(committed: Committed, learned: LearnedContext, result: SleepResult) -> Ending:
+    """How a sleep that wrote ended, by what became of its notes."""
+    reason = "; ".join(text for text in (committed.reason, result.reason) if text)
+    match committed.status:
+        case Status.LIVE | Status.WAITING:
+            return Ending(Outcome.WROTE, reason, committed.number, learned.digest)
+        case Status.REFUSED:
+            return Ending(Outcome.FAILED, f"version {committed.number} was refused: {reason}")
+        case _:
+            return Ending(Outcome.NOTHING_NEW, f"version {committed.number} is not served: {reason}")
