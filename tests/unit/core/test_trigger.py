@@ -13,6 +13,7 @@ from sleeptime.core import trigger
 from sleeptime.core.policy import Policy
 from sleeptime.core.trigger import MAX_DEBOUNCES, Rest, Trigger, Unslept, next_wake_up, wake_ups
 from sleeptime.core.window import parse_window
+from tests.support.triggers import may_sleep
 
 START = datetime(2026, 3, 28, 20, tzinfo=UTC)
 """The night in which Paris changes its clock."""
@@ -39,25 +40,6 @@ RESTS = st.builds(Rest, slept_at=st.none() | MOMENTS, until=st.none() | MOMENTS)
 UNSLEPT = st.tuples(MOMENTS, MOMENTS, st.integers(0, 8), st.none() | MOMENTS).map(
     lambda drawn: Unslept(min(drawn[:2]), max(drawn[:2]), drawn[2], drawn[3])
 )
-
-
-def may_sleep(policy: Policy, unslept: Unslept, rest: Rest, at: datetime) -> bool:
-    """Whether a sleep may begin at this moment: what the rules say, one by one, of a single moment."""
-    first, last = unslept.first_change_at, unslept.last_change_at
-    calls = False
-    if policy.on_change is not None:
-        calls |= at - last >= policy.on_change or at - first >= MAX_DEBOUNCES * policy.on_change
-    if policy.idle is not None:
-        calls |= at - last >= policy.idle and (
-            unslept.last_query_at is None or at - unslept.last_query_at >= policy.idle
-        )
-    if policy.every is not None:
-        calls |= unslept.new_parts >= policy.every and at >= last
-    if policy.window is not None and policy.on_change is None and policy.idle is None and policy.every is None:
-        calls |= at - last >= seconds(30) or at - first >= seconds(300)
-    cooled = policy.cool_down is None or rest.slept_at is None or at - rest.slept_at >= policy.cool_down
-    rested = rest.until is None or at >= rest.until
-    return calls and cooled and rested and (policy.window is None or policy.window.next_opening(at) == at)
 
 
 def test_worked_numbers_hold() -> None:
