@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     max_tokens_per_day: int | None = Field(default=None, ge=0)
     max_output_tokens: int = Field(default=8192, ge=1)
 
+    worker_concurrency: int = Field(default=4, ge=1, le=1000)
+    dead_after_s: float = Field(default=15.0, gt=0, allow_inf_nan=False)
+    drain_timeout_s: float = Field(default=60.0, ge=0, allow_inf_nan=False)
+
     budget: str = "v1"
     notes_limit_tokens: int = Field(default=16_000, ge=1)
     keep_raw: bool = True
