@@ -11,6 +11,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +23,7 @@ from sleeptime.store.database import parse_url
 from sleeptime.store.job_rows import Assigned
 
 if TYPE_CHECKING:
-    from dbos import DBOSConfig
+    from dbos import DBOS, DBOSConfig
 
 QUEUE: Final = "sleep"
 WORKFLOW: Final = "sleep"
@@ -51,6 +52,7 @@ class Engine:
         self._worker_id = worker_id
         self._concurrency = concurrency
         self._run = run
+        self._dbos: DBOS | None = None
 
     async def start(self) -> None:
         """Make the queue when it is missing, and take runs from now on."""
@@ -69,7 +71,7 @@ class Engine:
             "use_listen_notify": False,
             "scheduler_polling_interval_sec": 3600.0,
         }
-        dbos = DBOS(config=config)
+        self._dbos = DBOS(config=config)
 
         async def sleep(job_id: str, run: int) -> None:
             await self._run(job_id, run)
@@ -78,18 +80,27 @@ class Engine:
         DBOS.launch()  # on this thread: that is how it learns of the event loop
         # A registered queue has one limit for all workers, that of the last one to start. This one is of this process
         # alone, as --concurrency is.
-        dbos._registry._register_internal_queue(
+        self._dbos._registry._register_internal_queue(
             QUEUE,
             worker_concurrency=self._concurrency,
             partition_worker_concurrency=self._concurrency,
             polling_interval_sec=POLL_S,
         )
 
+    def stop_taking(self) -> None:
+        """Take no further runs; those under way go on."""
+        if self._dbos is not None:
+            for event in self._dbos.background_thread_stop_events:
+                event.set()
+
     async def stop(self) -> None:
-        """Take no further runs, and forget DBOS. Runs that are under way must have ended."""
+        """Forget DBOS. Runs that are under way must have ended."""
         from dbos import DBOS
 
+        self._dbos = None
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+        # It had let this loop's threads be its own, which are no more.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
     async def put(self, runs: Sequence[Assigned]) -> None:
         """Queue runs; what is there already stays as it is."""

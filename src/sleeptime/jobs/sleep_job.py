@@ -28,7 +28,7 @@ from sleeptime.core.policy import Policy
 from sleeptime.gate.caps import PatientLedger, UnderWay
 from sleeptime.jobs.brake import BrakedCalls
 from sleeptime.jobs.model_pool import ModelPool
-from sleeptime.jobs.snapshot import settings_of, sleep_settings, agenda_of
+from sleeptime.jobs.snapshot import agenda_of, settings_of, sleep_settings
 from sleeptime.models.budgets import sleep_effort
 from sleeptime.models.metered import MeteredModel
 from sleeptime.models.retry import RetryModel

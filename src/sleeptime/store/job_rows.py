@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, insert, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.job import IN_QUEUE, MAX_DEATHS, Ending, Job, JobState, NewJob, Wanted, work_digest
@@ -127,6 +127,12 @@ async def assign(connection: AsyncConnection, worker: str, limit: int) -> tuple[
     )
     rows = {row.id: Assigned(*row) for row in await connection.execute(statement)}
     return tuple(rows[job_id] for job_id in ids if job_id in rows)
+
+
+async def has_something(connection: AsyncConnection, *, now: datetime) -> bool:
+    """Whether a job is to be handed to the queue, or has waited long enough."""
+    unassigned, waiting = exists().where(_IS_UNASSIGNED), exists().where(_IS_WAITING, JobRow.due_at <= now)
+    return bool((await connection.execute(select(or_(unassigned, waiting)))).scalar_one())
 
 
 async def hand_over(connection: AsyncConnection, worker: str, job_ids: Sequence[str], *, is_done: bool) -> None:

@@ -118,6 +118,12 @@ class WorkStore:
 
         return await self._database.write(operation)
 
+    async def has_something(self) -> bool:
+        """Whether `claim_due`, `end_waiting` or `assign` have something to do; looks, and writes nothing."""
+        async with self._database.reading() as connection:
+            due = await wake_rows.next_due(connection)
+            return (due is not None and due <= _now()) or await job_rows.has_something(connection, now=_now())
+
     async def assign(self, worker_id: str, limit: int) -> tuple[Assigned, ...]:
         """Queued jobs that this worker is to hand to the queue, oldest first; nobody else is told of them."""
 
@@ -147,19 +153,27 @@ class WorkStore:
 
         return await self._database.write(operation)
 
-    async def orphans(self, worker_id: str, active: Container[str]) -> tuple[Job, ...]:
+    async def orphans(self, worker_id: str, active: Container[tuple[str, int]]) -> tuple[Job, ...]:
         """Jobs that this worker should run and, for it does not, were queued again.
 
         Args:
             worker_id: whose jobs.
-            active: ids of those that it runs.
+            active: id and run of those that it runs.
         """
         async with self._database.reading() as connection:
             jobs = await job_rows.jobs_run_by(connection, worker_id)
-        orphans = tuple(job for job in jobs if job.id not in active)
+        orphans = tuple(job for job in jobs if (job.id, job.run) not in active)
         for job in orphans:
             await self.give_up(job)
         return orphans
+
+    async def lose_unowned(self, before: datetime) -> int:
+        """Take calls of no job and no worker for lost that began before; their number."""
+
+        async def operation(connection: AsyncConnection) -> int:
+            return await ledger_rows.lose(connection, [], unowned_before=before)
+
+        return await self._database.write(operation)
 
     async def end_waiting(self, limit: int) -> int:
         """Queue waiting jobs whose moment has come; their number."""

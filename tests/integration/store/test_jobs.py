@@ -140,7 +140,7 @@ async def test_a_job_that_the_queue_has_lost_is_handed_over_again(shop: Store) -
 
 async def test_a_job_that_its_worker_forgot_is_queued_again(shop: Store) -> None:
     known, forgotten = await running(shop), await running(shop, new=new_job(drafts=2))
-    assert await shop.work.orphans("w1", {known.id}) == (forgotten,)
+    assert await shop.work.orphans("w1", {(known.id, 1)}) == (forgotten,)
     states = {job.id: job.state for job in await shop.jobs.list()}
     assert states == {known.id: JobState.RUNNING, forgotten.id: JobState.QUEUED}
 
