@@ -37,15 +37,15 @@ class Policy:
         every: after this many new parts, at least 1.
         window: a sleep begins only while it is open. Alone, it is a trigger too: what changed is slept on in it.
         cool_down: the least time between two sleeps.
-        max_tokens_per_job: cap on one sleep, as are the next three.
-        max_usd_per_job: in USD.
-        max_tokens_per_day: of the context, on one UTC day.
-        max_usd_per_day: in USD.
+        max_tokens_per_job: cap on one sleep; where this is None the setting of this name holds, and so below.
+        max_usd_per_job: the same in USD.
+        max_tokens_per_day: cap on all sleeps of the context on one UTC day (setting ``max_tokens_per_context_day``).
+        max_usd_per_day: the same in USD (setting ``max_usd_per_context_day``).
         approve: whether what was learned waits until a user approves it.
-        keep_versions: how many learned contexts are kept, at least 1; None keeps all.
-        strategy: as the setting of this name, which holds where this is None; so do the next four.
+        keep_versions: how many learned contexts are kept, at least 1.
+        strategy: how one draft is made.
         drafts: at least 1.
-        combine: merge or concat.
+        combine: how drafts become one.
         effort: work per draft.
         tier: price and speed class of the calls.
         is_on: False when nothing is slept on in the background.
@@ -63,7 +63,7 @@ class Policy:
     max_usd_per_job: float | None = None
     max_tokens_per_day: int | None = None
     max_usd_per_day: float | None = None
-    approve: bool = False
+    approve: bool | None = None
     keep_versions: int | None = None
     strategy: str | None = None
     drafts: int | None = None
@@ -87,16 +87,23 @@ class Policy:
                 raise InputError(f"{name} is above 0 USD, got {given}")
 
     @property
-    def has_usd_cap_alone(self) -> bool:
-        """Whether the caps hold only calls whose price is known."""
-        usd, tokens = (self.max_usd_per_job, self.max_usd_per_day), (self.max_tokens_per_job, self.max_tokens_per_day)
-        return any(cap is not None for cap in usd) and all(cap is None for cap in tokens)
+    def overrides(self) -> dict[str, Any]:
+        """The settings that decide what a sleep writes, where they differ for this context."""
+        return self._given("strategy", "drafts", "combine", "effort", "tier")
 
     @property
-    def overrides(self) -> dict[str, Any]:
-        """The settings of a sleep that differ for this context."""
-        given = {name: getattr(self, name) for name in ("strategy", "drafts", "combine", "effort", "tier")}
-        return {name: value for name, value in given.items() if value is not None}
+    def limits(self) -> dict[str, Any]:
+        """The settings that decide what a sleep may cost and what becomes of it, where they differ for this context.
+
+        >>> Policy(max_usd_per_day=0.5, keep_versions=3).limits
+        {'keep_versions': 3, 'max_usd_per_context_day': 0.5}
+        """
+        limits = self._given("max_tokens_per_job", "max_usd_per_job", "approve", "keep_versions")
+        of_day = self._given("max_tokens_per_day", "max_usd_per_day")
+        return limits | {name.replace("_day", "_context_day"): value for name, value in of_day.items()}
+
+    def _given(self, *names: str) -> dict[str, Any]:
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def changed(self, changes: Mapping[str, object]) -> Policy:
         """This policy with some values changed.

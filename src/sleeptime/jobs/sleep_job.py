@@ -199,7 +199,7 @@ class SleepJob:
                 job_id=job.id,
                 prompt_digest=result.prompt_digest,
                 check=_objection,
-                needs_approval=policy.approve,
+                needs_approval=bool(policy.approve),
                 keep=None if policy.keep_versions is None else Keep(last=policy.keep_versions),
                 also=end,
             )

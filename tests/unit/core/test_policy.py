@@ -17,6 +17,7 @@ from sleeptime.core.errors import InputError
 from sleeptime.core.policy import Policy
 from sleeptime.core.price import Tier
 from sleeptime.core.window import parse_window
+from sleeptime.settings import Settings
 
 DURATIONS = st.integers(0, 365 * 86_400).map(lambda seconds: timedelta(seconds=seconds))
 COUNTS = st.integers(1, 2**53)
@@ -33,7 +34,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "max_usd_per_job": USD,
     "max_tokens_per_day": COUNTS,
     "max_usd_per_day": USD,
-    "approve": st.booleans(),
+    "approve": st.none() | st.booleans(),
     "keep_versions": COUNTS,
     "strategy": st.sampled_from(["notes", "rethink"]),
     "drafts": COUNTS,
@@ -129,18 +130,15 @@ def test_impossible_policies_cannot_be_built(name: str, value: Any) -> None:
         Policy(**{name: value})
 
 
-@pytest.mark.parametrize(
-    ("values", "alone"),
-    [
-        ({}, False),
-        ({"max_usd_per_day": 1.0}, True),
-        ({"max_usd_per_job": 1.0}, True),
-        ({"max_usd_per_job": 1.0, "max_tokens_per_day": 10}, False),
-        ({"max_tokens_per_job": 10}, False),
-    ],
-)
-def test_a_cap_in_usd_alone_is_told(values: dict[str, Any], alone: bool) -> None:
-    assert Policy(**values).has_usd_cap_alone is alone
+def test_every_value_but_those_of_triggers_has_a_setting_that_it_stands_in_for() -> None:
+    policy = Policy(
+        strategy="notes", drafts=2, combine="merge", effort="low", tier=Tier.FLEX, approve=False, keep_versions=3,
+        max_tokens_per_job=1, max_usd_per_job=2.0, max_tokens_per_day=3, max_usd_per_day=4.0,
+    )  # fmt: skip
+    assert len(policy.overrides | policy.limits) == len(policy.as_dict())
+    assert policy.limits["max_tokens_per_context_day"] == 3
+    assert policy.limits["approve"] is False
+    assert {*policy.overrides, *policy.limits} <= set(Settings.model_fields)
 
 
 def test_overrides_are_the_settings_that_differ() -> None:
