@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from sleeptime.store.database import parse_url
 from sleeptime.store.job_rows import Assigned
 
 if TYPE_CHECKING:
-    from dbos import DBOS, DBOSConfig
+    from dbos import DBOS, DBOSConfig, WorkflowStatus
 
 QUEUE: Final = "sleep"
 WORKFLOW: Final = "sleep"
@@ -34,7 +35,8 @@ KEPT: Final = timedelta(hours=1)
 """How long the queue remembers a run that has ended."""
 _PAGE: Final = 500
 
-_IN_FLIGHT: Final = frozenset({"ENQUEUED", "PENDING"})
+_BEGINS_WITHIN_S: Final = 30
+"""A run that was taken from the queue so long ago and not begun never will be."""
 
 
 class Engine:
@@ -120,14 +122,31 @@ class Engine:
                 run.run,
             )
 
-    async def lost(self, runs: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
-        """Those of the runs that the queue does not know, or takes for ended."""
+    async def lost(
+        self, runs: Iterable[tuple[str, int]], alive: Container[str], active: Container[tuple[str, int]]
+    ) -> tuple[tuple[str, int], ...]:
+        """Those of the runs that nobody will begin.
+
+        Args:
+            runs: job and number of each.
+            alive: ids of the workers that are not dead.
+            active: runs under way in this process.
+        """
         from dbos import DBOS
 
         by_id = {_workflow_id(job_id, run): (job_id, run) for job_id, run in runs}
         found = await DBOS.list_workflows_async(workflow_ids=[*by_id], load_input=False, load_output=False)
-        in_flight = {status.workflow_id for status in found if status.status in _IN_FLIGHT}
-        return tuple(run for workflow_id, run in by_id.items() if workflow_id not in in_flight)
+        long_ago_ms = 1e3 * (time.time() - _BEGINS_WITHIN_S)
+
+        def will_begin(status: WorkflowStatus) -> bool:
+            if status.status != "PENDING":
+                return status.status == "ENQUEUED"
+            if status.executor_id != self._worker_id:
+                return status.executor_id in alive
+            return by_id[status.workflow_id] in active or (status.dequeued_at or 0) > long_ago_ms
+
+        known = {status.workflow_id for status in found if will_begin(status)}
+        return tuple(run for workflow_id, run in by_id.items() if workflow_id not in known)
 
     async def recover(self, worker_id: str) -> None:
         """Let others take the runs that a worker which is gone had taken from the queue."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Container
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -30,14 +31,24 @@ class Reaper:
         worker_id: whose reaper this is; it does not reap that one.
         host: where that one is.
         dead_after: as above.
+        active: runs under way in this process.
     """
 
-    def __init__(self, work: WorkStore, engine: Engine, worker_id: str, host: str, dead_after: timedelta) -> None:
+    def __init__(
+        self,
+        work: WorkStore,
+        engine: Engine,
+        worker_id: str,
+        host: str,
+        dead_after: timedelta,
+        active: Container[tuple[str, int]],
+    ) -> None:
         self._work = work
         self._engine = engine
         self._worker_id = worker_id
         self._host = host
         self._dead_after = dead_after
+        self._active = active
         self._checked = ""
 
     async def reap(self) -> int:
@@ -62,10 +73,10 @@ class Reaper:
         """Queue again what the queue should have and has not, looking at some jobs at a time; their number."""
         runs = await self._work.in_queue(self._checked, _PAGE)
         self._checked = runs[-1][0] if len(runs) == _PAGE else ""
-        lost = await self._engine.lost(runs) if runs else ()
-        if not lost:
+        if not runs:
             return 0
-        count = await self._work.queue_again(lost)
+        alive = {worker.id for worker in await self._work.workers()}
+        count = await self._work.queue_again(await self._engine.lost(runs, alive, self._active))
         if count:
             log.warning("the queue had lost %d jobs; they are queued again", count)
         return count

@@ -78,11 +78,11 @@ class JobWorker:
         )
         self._engine = Engine(settings.database_url, self.id, settings.worker_concurrency, self._run)
         self._dispatch = Dispatch(self._work, self._engine, self.id, settings, self._means.back_off)
-        dead_after = timedelta(seconds=settings.dead_after_s)
-        self._reaper = Reaper(self._work, self._engine, self.id, self._host, dead_after)
-        self._is_stopping = False
         self._active: dict[tuple[str, int], asyncio.Task[object]] = {}
         """Runs under way here, by job and number of the run."""
+        dead_after = timedelta(seconds=settings.dead_after_s)
+        self._reaper = Reaper(self._work, self._engine, self.id, self._host, dead_after, self._active)
+        self._is_stopping = False
 
     async def work(self, stop: asyncio.Event, *, started: Callable[[], None] = lambda: None) -> None:
         """Work until ``stop`` is set; then no job is begun, calls under way end, and what is left is handed over.

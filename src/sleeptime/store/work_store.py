@@ -86,19 +86,22 @@ class WorkStore:
             if worker.heartbeat_at < silent_since or (worker.host == host and is_gone(worker))
         )
 
-    async def reap(self, worker: Worker) -> Reaped | None:
+    async def reap(self, worker: Worker, *, is_forgotten: bool = True) -> Reaped | None:
         """Take everything from a dead worker: its calls are lost, its jobs are queued again.
 
         Args:
             worker: as it was last seen.
+            is_forgotten: whether nobody need look after it any more: it has nothing in the queue's books.
 
         Returns:
             None when another took it first, or the worker was heard since.
         """
 
         async def operation(connection: AsyncConnection) -> Reaped | None:
-            if not await worker_rows.remove(connection, worker):
+            if not await worker_rows.lock_dead(connection, worker):
                 return None
+            if is_forgotten:
+                await worker_rows.leave(connection, worker.id)
             lost_calls = await ledger_rows.lose(connection, [worker.id])
             runs = await job_rows.free_jobs_of(connection, worker.id, is_dead=True, now=_now())
             return Reaped(worker, runs, lost_calls)

@@ -34,14 +34,15 @@ async def beat(connection: AsyncConnection, worker_id: str, host: str, pid: int,
     return False
 
 
-async def remove(connection: AsyncConnection, worker: Worker) -> bool:
-    """Forget a worker; False when it was forgotten already, or was heard since."""
-    known = delete(WorkerRow).where(WorkerRow.id == worker.id, WorkerRow.heartbeat_at == worker.heartbeat_at)
-    return bool((await connection.execute(known)).rowcount)
+async def lock_dead(connection: AsyncConnection, worker: Worker) -> bool:
+    """Let nobody else act on a worker's death until the transaction ends; False when it was heard since, or is gone."""
+    same = (WorkerRow.id == worker.id, WorkerRow.heartbeat_at == worker.heartbeat_at)
+    found = select(WorkerRow.id).where(*same).with_for_update()
+    return (await connection.execute(found)).one_or_none() is not None
 
 
 async def leave(connection: AsyncConnection, worker_id: str) -> None:
-    """Forget a worker that says so itself."""
+    """Forget a worker."""
     await connection.execute(delete(WorkerRow).where(WorkerRow.id == worker_id))
 
 
