@@ -373,7 +373,8 @@ def test_after_any_changes_every_note_holds_every_text_is_noted_and_carried_note
     settings: SleepSettings, versions: list[Context], pairs: bool
 ) -> None:
     async def play() -> None:
-        live, before = None, versions[0]
+        live: LearnedContext | None = None
+        before = versions[0]
         for now in versions:
             result = await slept(now, live, before, settings=settings, model=note_taker(pairs=pairs))
             words = {part.text for part in now.parts}
