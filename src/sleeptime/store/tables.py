@@ -320,6 +320,14 @@ class WakeUpRow(Table):
 
 class SleepStateRow(Table):
     __tablename__ = "sleep_state"
+    __table_args__ = (
+        Index(
+            "ix_sleep_state_quarantined",
+            "quarantined_at",
+            sqlite_where=text("quarantined_at IS NOT NULL"),
+            postgresql_where=text("quarantined_at IS NOT NULL"),
+        ),
+    )
     context_id: Mapped[int] = mapped_column(ForeignKey("context.id", ondelete="CASCADE"), primary_key=True)
     slept_version: Mapped[str | None] = mapped_column(String(16))
     """The context version that the last finished sleep had read: the cursor."""

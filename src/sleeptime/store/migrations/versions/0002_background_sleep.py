@@ -134,6 +134,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("context_id", name="pk_sleep_state"),
     )
+    op.create_index(
+        "ix_sleep_state_quarantined",
+        "sleep_state",
+        ["quarantined_at"],
+        unique=False,
+        sqlite_where=sa.text("quarantined_at IS NOT NULL"),
+        postgresql_where=sa.text("quarantined_at IS NOT NULL"),
+    )
     op.create_table(
         "wake_up",
         sa.Column("context_id", ROW_ID, nullable=False),
