@@ -21,7 +21,6 @@ from sleeptime.core.call import Call, CallLedger, Phase
 from sleeptime.core.caps import NO_CAPS, Caps
 from sleeptime.core.context import Context, Part
 from sleeptime.core.errors import InputError
-from sleeptime.core.outcome import Outcome
 from sleeptime.core.query import Query
 from sleeptime.gate.caps import PatientLedger, UnderWay
 from sleeptime.ledger.record import Totals, ledger_rows, total, totals_by_phase
@@ -33,11 +32,13 @@ from sleeptime.store.outage import outlast
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
+    from sleeptime.background import Background, PolicyChanges
     from sleeptime.plan import SleepPlan
     from sleeptime.sleep.incremental import Agenda
     from sleeptime.sleep.settings import SleepSettings
     from sleeptime.sources import Progress
-    from sleeptime.store.entry import Unstudied
+    from sleeptime.store.entry import Keep, Pruned, Unstudied
+    from sleeptime.store.policy_rows import PolicyEntry
     from sleeptime.store.store import Store
     from sleeptime.sync import SyncSleeptime
     from sleeptime.wake.route import Route
@@ -58,6 +59,9 @@ class SleepChanges(TypedDict, total=False):
     concurrency: int | None
     incremental: bool | None
     neighbours: int | None
+    approve: bool | None
+    max_learned_tokens: int | None
+    max_lost_verified: float | None
     piece_tokens: int | None
     piece_parts: int | None
 
@@ -190,7 +194,7 @@ class Sleeptime:
     async def sleep(
         self, name: str, *, progress: Callable[[int, int], None] | None = None, **changes: Unpack[SleepChanges]
     ) -> Slept:
-        """Think about a context; what is learned is live when this returns.
+        """Think about a context; what is learned is live when this returns, unless it is refused or is to be approved.
 
         Args:
             name: of the context.
@@ -225,26 +229,28 @@ class Sleeptime:
             model_settings={**sleep_effort(model, settings.effort), **tier_settings(model, settings.tier)},
             progress=progress,
         )
-        outcome, reason, learned, number = result.outcome, result.reason, result.learned, None
-        if learned is not None:
-            staged = partial(store.stage, learned, job_id=job_id, prompt_digest=result.prompt_digest)
-            number = await outlast(staged)
-            if not await outlast(partial(store.make_live, name, number)):
-                reason = f"the context changed meanwhile, and newer notes are live; these are kept as version {number}"
-                outcome, learned, number = Outcome.NOTHING_NEW, None, None
-        return Slept(
+        slept = Slept(
             context=name,
             context_version=unstudied.context.version,
-            outcome=outcome,
-            reason=reason,
-            version=number,
-            notes=() if learned is None else learned.notes,
+            outcome=result.outcome,
+            reason=result.reason,
             usage=calls.totals.usage,
             cost_usd=calls.totals.cost_usd,
             job_id=job_id,
             studied=result.studied,
-            carried=0 if learned is None else result.carried,
         )
+        if result.learned is None:
+            return slept
+        commit = partial(
+            store.commit_sleep,
+            result.learned,
+            job_id=job_id,
+            prompt_digest=result.prompt_digest,
+            check=settings.acceptance_rules.check,
+            needs_approval=settings.approve,
+            keep=settings.keep,
+        )
+        return slept.as_committed(await outlast(commit), result.learned, result.carried)
 
     async def ask(
         self, name: str, query: str, *, budget: str | Budget | None = None, route: str | None = None
@@ -319,15 +325,10 @@ class Sleeptime:
         """
         from sleeptime.wake.select import servable_notes
 
-        store = await self._opened_store()
-        versions = await store.learned_versions(name)
-        shown = version if version is not None else next((v.number for v in versions if v.status == "live"), None)
-        if shown is None:
-            return LearnedNotes(name, None, None, versions=versions)
-        learned = await store.learned(name, shown)
-        entry = next((item for item in versions if item.number == shown), None)
-        servable = servable_notes(learned, await store.context(name))
-        return LearnedNotes(name, entry, learned, frozenset(note.id for note in servable), versions)
+        shown = await (await self._opened_store()).shown(name, version)
+        servable = servable_notes(shown.learned, shown.context)
+        in_service = frozenset(note.id for note in servable)
+        return LearnedNotes(name, shown.entry, shown.learned, in_service, shown.versions)
 
     async def diff(self, name: str, before: int, after: int) -> NotesDiff:
         """What changed from one version of the notes to another.
@@ -352,9 +353,48 @@ class Sleeptime:
 
         Raises:
             NotFound: no such context or version.
-            InputError: it was never live.
+            InputError: it was never live, or was refused since: `approve` serves it.
         """
         await (await self._opened_store()).rollback(name, version)
+
+    async def approve(self, name: str, version: int) -> None:
+        """Serve a version of the notes that waits for it, was refused or came too late; a user's word beats a check's.
+
+        Raises:
+            NotFound: no such context or version.
+            InputError: it was live before: `rollback` serves it again.
+        """
+        await (await self._opened_store()).approve(name, version)
+
+    async def reject(self, name: str, version: int, reason: str = "") -> None:
+        """Refuse a version of the notes that waits or came too late, or take the live one out of service.
+
+        When the live one is refused, queries are answered from the context alone; `rollback` or `approve` end that.
+
+        Args:
+            name: of the context.
+            version: its number.
+            reason: kept with it, and shown.
+
+        Raises:
+            NotFound: no such context or version.
+            InputError: it is retired, and so serves no query; or the reason holds a character that cannot be kept.
+        """
+        told = f"rejected by hand: {reason.strip()}" if reason.strip() else "rejected by hand"
+        await (await self._opened_store()).reject(name, version, told)
+
+    async def prune(self, name: str, keep: Keep | None = None, *, is_dry_run: bool = False) -> Pruned:
+        """Remove versions of the notes that need not be kept; they do not come back.
+
+        Args:
+            name: of the context.
+            keep: which are kept; by default as the settings say (docs/settings.md).
+            is_dry_run: only say which would be removed.
+
+        Raises:
+            NotFound: no such context.
+        """
+        return await (await self._opened_store()).prune(name, keep or self.settings.keep, is_dry_run=is_dry_run)
 
     async def ledger(self, name: str | None = None) -> Ledger:
         """Every model call of one context or of all, added up; for one context also what sleep saved.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sleeptime.core.call import Phase
 from sleeptime.core.note import LearnedContext, Note
@@ -11,7 +11,7 @@ from sleeptime.core.usage import Usage
 from sleeptime.ledger.record import LedgerRow, Totals
 from sleeptime.ledger.savings import Saving
 from sleeptime.sources.entry import Skipped
-from sleeptime.store.entry import LearnedEntry
+from sleeptime.store.entry import Committed, LearnedEntry, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,14 @@ class Slept:
     Args:
         context: name of the context.
         context_version: the version it read.
-        outcome: only `wrote` made a new learned context, which is live now.
-        reason: why there is none, or what was lost on the way; "" when all went well.
-        version: number of the new learned context; None without one.
-        notes: its notes, as they are served.
+        outcome: only `wrote` made a learned context that is live now, or waits for approval.
+        reason: why it is neither, or what was lost on the way; "" when all went well.
         usage: of every call, failed ones included.
         cost_usd: of every call; None when a price is unknown.
         job_id: of the calls in the ledger.
+        version: number of the learned context that was kept, whether it is live or not; None without one.
+        status: what became of it: live, waiting, refused, or staged when it came too late; None without one.
+        notes: its notes, as they are served or would be; empty unless it is live or waits.
         studied: how many parts were read to be thought about; all of them, or those that had changed.
         carried: how many of the notes are carried over, as they were.
     """
@@ -59,13 +60,22 @@ class Slept:
     context_version: str
     outcome: Outcome
     reason: str
-    version: int | None
-    notes: tuple[Note, ...]
     usage: Usage
     cost_usd: float | None
     job_id: str
+    version: int | None = None
+    status: Status | None = None
+    notes: tuple[Note, ...] = ()
     studied: int = 0
     carried: int = 0
+
+    def as_committed(self, committed: Committed, learned: LearnedContext, carried: int) -> Slept:
+        """The same, with what became of what it wrote."""
+        reason = "; ".join(text for text in (committed.told(self.context), self.reason) if text)
+        kept = replace(
+            self, outcome=committed.outcome, reason=reason, version=committed.number, status=committed.status
+        )
+        return replace(kept, notes=learned.notes, carried=carried) if kept.outcome is Outcome.WROTE else kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,11 @@ class LearnedNotes:
     learned: LearnedContext | None
     in_service: frozenset[str] = frozenset()
     versions: tuple[LearnedEntry, ...] = ()
+
+    @property
+    def waiting(self) -> int | None:
+        """Number of the learned context that waits for approval."""
+        return next((entry.number for entry in self.versions if entry.status is Status.WAITING), None)
 
 
 @dataclass(frozen=True, slots=True)

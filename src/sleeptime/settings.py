@@ -21,7 +21,9 @@ from sleeptime.core.budget import EffortLevel
 from sleeptime.core.caps import Cap, Caps
 from sleeptime.core.errors import InputError
 from sleeptime.core.price import Tier
+from sleeptime.sleep.acceptance import AcceptanceRules
 from sleeptime.sources.limits import SourceLimits
+from sleeptime.store.entry import Keep
 
 SETTINGS_FILE = "sleeptime.toml"
 PREFIX = "SLEEPTIME_"
@@ -74,6 +76,13 @@ class Settings(BaseSettings):
     max_tokens_per_day: int | None = Field(default=None, ge=0)
     max_output_tokens: int = Field(default=8192, ge=1)
 
+    approve: bool = False
+    max_learned_tokens: int = Field(default=1_000_000, ge=1)
+    max_lost_verified: float = Field(default=0.5, ge=0, le=1)
+    keep_versions: int = Field(default=10, ge=1)
+    keep_days: float = Field(default=30.0, ge=0, le=36_500)
+    keep_queried: bool = True
+
     worker_concurrency: int = Field(default=4, ge=1, le=1000)
     dead_after_s: float = Field(default=15.0, gt=0, allow_inf_nan=False)
     drain_timeout_s: float = Field(default=60.0, ge=0, allow_inf_nan=False)
@@ -108,6 +117,16 @@ class Settings(BaseSettings):
             context_day=Cap(self.max_tokens_per_context_day, self.max_usd_per_context_day),
             tenant_day=Cap(self.max_tokens_per_day, self.max_usd_per_day),
         )
+
+    @property
+    def acceptance_rules(self) -> AcceptanceRules:
+        """What new notes must pass before they are served."""
+        return AcceptanceRules(self.max_learned_tokens, self.max_lost_verified)
+
+    @property
+    def keep(self) -> Keep:
+        """Which versions of notes are kept when they are pruned."""
+        return Keep(self.keep_versions, self.keep_days, self.keep_queried)
 
     @property
     def source_limits(self) -> SourceLimits:

@@ -65,4 +65,7 @@ class SyncSleeptime:
     notes = _blocking(Sleeptime.notes)
     diff = _blocking(Sleeptime.diff)
     rollback = _blocking(Sleeptime.rollback)
+    approve = _blocking(Sleeptime.approve)
+    reject = _blocking(Sleeptime.reject)
+    prune = _blocking(Sleeptime.prune)
     ledger = _blocking(Sleeptime.ledger)

@@ -114,7 +114,12 @@ async def test_a_sleep_that_ends_late_does_not_replace_notes_on_the_present_vers
         assert (await sleeptime.sleep("apples")).outcome is Outcome.WROTE
         may_end.set()
         slept = await late
-        assert (slept.outcome, slept.version, slept.notes) == (Outcome.NOTHING_NEW, None, ())
+        assert (slept.outcome, slept.version, slept.status, slept.notes) == (
+            Outcome.NOTHING_NEW,
+            2,
+            Status.STAGED,
+            (),
+        )
         assert "kept as version 2" in slept.reason
         found = await sleeptime.notes("apples")
         assert found.learned is not None

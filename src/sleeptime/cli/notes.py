@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sleeptime.app import Sleeptime
     from sleeptime.core.note import Note
     from sleeptime.results import LearnedNotes, NotesDiff
-    from sleeptime.store.entry import LearnedEntry
+    from sleeptime.store.entry import LearnedEntry, Pruned
 
 
 def notes(
@@ -24,28 +24,52 @@ def notes(
     diff: Annotated[
         tuple[int, int] | None, typer.Option(metavar="V1 V2", help="Show what changed from V1 to V2.")
     ] = None,
+    approve: Annotated[
+        int | None, typer.Option(metavar="V", min=1, help="Serve this version, which waits for it or was refused.")
+    ] = None,
+    reject: Annotated[
+        int | None, typer.Option(metavar="V", min=1, help="Refuse this version; the live one goes out of service.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; kept with what is rejected.")] = None,
     rollback: Annotated[int | None, typer.Option(metavar="V", min=1, help="Serve this earlier version again.")] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove old versions for good.")] = False,
+    keep: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Prune none of the N newest [SLEEPTIME_KEEP_VERSIONS].")
+    ] = None,
+    keep_days: Annotated[
+        float | None, typer.Option(metavar="D", min=0, help="Nor what was in use within D days [SLEEPTIME_KEEP_DAYS].")
+    ] = None,
+    queried: Annotated[bool, typer.Option("--queried", help="Prune those too that a query was answered from.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be pruned.")] = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Show what was learned about a context, compare two versions, or go back to an earlier one."""
+    """Show what was learned about a context, compare two versions, or say which one serves its queries."""
     from sleeptime.cli.run import run
 
-    if sum(option is not None for option in (version, diff, rollback)) > 1:
-        raise typer.BadParameter("give at most one of --version, --diff and --rollback")
+    if sum(option is not None for option in (version, diff, approve, reject, rollback, prune or None)) > 1:
+        raise typer.BadParameter("give at most one of --version, --diff, --approve, --reject, --rollback and --prune")
+    if reason is not None and reject is None:
+        raise typer.BadParameter("--reason goes with --reject")
+    if not prune and (keep is not None or keep_days is not None or queried or dry_run):
+        raise typer.BadParameter("--keep, --keep-days, --queried and --dry-run go with --prune")
     if diff is not None:
-        before, after = diff
-
-        async def compare(sleeptime: Sleeptime) -> NotesDiff:
-            return await sleeptime.diff(name, before, after)
-
-        _print_diff(run(compare, database_url=database), as_json)
+        _print_diff(run(lambda sleeptime: sleeptime.diff(name, *diff), database_url=database), as_json)
+        return
+    if prune:
+        given = {"keep_versions": keep, "keep_days": keep_days, "keep_queried": False if queried else None}
+        pruned = run(lambda sleeptime: sleeptime.prune(name, is_dry_run=dry_run), database_url=database, **given)
+        _print_pruned(pruned, as_json, is_dry_run=dry_run)
         return
 
     async def show(sleeptime: Sleeptime) -> LearnedNotes:
-        if rollback is not None:
+        if approve is not None:
+            await sleeptime.approve(name, approve)
+        elif reject is not None:
+            await sleeptime.reject(name, reject, reason or "")
+        elif rollback is not None:
             await sleeptime.rollback(name, rollback)
-        return await sleeptime.notes(name, version)
+        return await sleeptime.notes(name, version or reject)
 
     _print_notes(run(show, database_url=database), as_json)
 
@@ -84,31 +108,81 @@ def show_notes(notes: Iterable[Note], *, in_service: frozenset[str] | None = Non
 
 
 def _print_notes(found: LearnedNotes, as_json: bool) -> None:
-    from sleeptime.cli.output import hint, print_json, print_table, say
+    from sleeptime.cli.output import hint, print_json, say
 
-    if found.entry is None:
-        hint(f"{found.context} has no learned context in service; make one with: sleeptime sleep {found.context}")
     if as_json:
         print_json(_as_dict(found))
-        return
-    if found.entry is not None and found.learned is not None:
+    elif found.entry is not None and found.learned is not None:
         entry = found.entry
         say(f"{found.context}: version {entry.number} ({entry.status}), {entry.strategy} by {entry.model}")
+        if entry.reason:
+            say(f"{entry.status}: {entry.reason}")
         show_notes(found.learned.notes, in_service=found.in_service)
-    if found.versions:
-        rows = [
-            (
-                item.number,
-                item.status,
-                item.context_version,
-                item.strategy,
-                item.model,
-                item.notes,
-                f"{item.created_at:%F %T}",
-            )
-            for item in found.versions
-        ]
-        print_table([">version", "status", "context version", "strategy", "model", ">notes", "made (UTC)"], rows)
+    if found.versions and not as_json:
+        _show_versions(found.versions)
+    for remark in _remarks(found):
+        hint(remark)
+
+
+def _remarks(found: LearnedNotes) -> Iterator[str]:
+    """What there is to do about the versions."""
+    from shlex import quote
+
+    command = f"sleeptime notes {quote(found.context)}"
+    live = next((entry.number for entry in found.versions if entry.status == "live"), None)
+    if live is None:
+        make = "" if found.waiting else f"; make one with: sleeptime sleep {quote(found.context)}"
+        yield f"{found.context} has no learned context in service{make}"
+    if found.waiting is not None:
+        look = f"--version {found.waiting}" if live is None else f"--diff {live} {found.waiting}"
+        yield (
+            f"version {found.waiting} waits for approval: {command} --approve {found.waiting}, or --reject "
+            f"{found.waiting}; look at it with {look}"
+        )
+    if found.entry is not None and found.entry.status in ("refused", "staged"):
+        yield f"version {found.entry.number} is not served; to serve it: {command} --approve {found.entry.number}"
+
+
+def _show_versions(versions: Sequence[LearnedEntry]) -> None:
+    from sleeptime.cli.output import print_table
+
+    rows = [
+        (
+            item.number,
+            item.status,
+            item.context_version,
+            item.strategy,
+            item.model,
+            item.notes,
+            f"{item.created_at:%F %T}",
+            item.reason,
+        )
+        for item in versions
+    ]
+    columns = [">version", "status", "context version", "strategy", "model", ">notes", "made (UTC)"]
+    if any(item.reason for item in versions):
+        print_table([*columns, "why not live"], rows)
+    else:
+        print_table(columns, [row[:-1] for row in rows])
+
+
+def _print_pruned(pruned: Pruned, as_json: bool, *, is_dry_run: bool) -> None:
+    from sleeptime.cli.output import print_json, say
+
+    if as_json:
+        print_json(
+            {
+                "dry_run": is_dry_run,
+                "context": pruned.context,
+                "pruned": list(pruned.versions),
+                "kept": pruned.kept,
+            }
+        )
+        return
+    numbers = ", ".join(map(str, pruned.versions))
+    would = "would be pruned" if is_dry_run else "pruned"
+    what = f"{len(pruned.versions):,} versions {would} ({numbers})" if numbers else f"no version {would}"
+    say(f"{pruned.context}: {what}, {pruned.kept:,} kept")
 
 
 def _as_dict(found: LearnedNotes) -> dict[str, Any]:
@@ -116,6 +190,7 @@ def _as_dict(found: LearnedNotes) -> dict[str, Any]:
     return {
         "context": found.context,
         **_entry_dict(found.entry),
+        "waiting": found.waiting,
         "notes": [{**note_dict(note), "in_service": note.id in found.in_service} for note in held],
         "versions": [_entry_dict(item) for item in found.versions],
     }
@@ -134,6 +209,7 @@ def _entry_dict(entry: LearnedEntry | None) -> dict[str, Any]:
         "job_id": entry and entry.job_id,
         "prompt_digest": entry and entry.prompt_digest,
         "created_at": entry and entry.created_at.isoformat(),
+        "reason": entry and entry.reason,
     }
 
 

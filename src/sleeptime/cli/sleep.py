@@ -91,6 +91,7 @@ def _as_dict(slept: Slept) -> dict[str, Any]:
     return {
         "context": slept.context,
         "version": slept.version,
+        "status": slept.status and slept.status.value,
         "context_version": slept.context_version,
         "outcome": slept.outcome.value,
         "reason": slept.reason,
@@ -108,11 +109,12 @@ def _show(slept: Slept) -> None:
     from sleeptime.cli.output import hint, say, usd
 
     outcome = slept.outcome.value
-    if slept.version is None:
+    if not slept.notes:
         hint(f"{slept.context}: {outcome}: {slept.reason}")
     else:
         carried = f" ({slept.carried:,} carried over)" if slept.carried else ""
-        say(f"{slept.context}: {outcome} {len(slept.notes):,} notes{carried}, version {slept.version}, live now")
+        state = "live now" if slept.status == "live" else "not live yet"
+        say(f"{slept.context}: {outcome} {len(slept.notes):,} notes{carried}, version {slept.version}, {state}")
         if slept.reason:
             hint(slept.reason)
         show_notes(slept.notes)

@@ -45,6 +45,10 @@ class AcceptanceRules:
         if not 0 <= self.max_lost_verified <= 1:
             raise InputError(f"max_lost_verified is a share between 0 and 1, got {self.max_lost_verified}")
 
+    def check(self, learned: LearnedContext, holding: Sequence[Note], served: Sequence[Note]) -> str:
+        """What speaks against serving it, in one line; "" when nothing does. Arguments as for `accept`."""
+        return accept(learned, self, holding=holding, served=served).reason
+
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:

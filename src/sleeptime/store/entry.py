@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from shlex import quote
 from typing import Final
 
 from sleeptime.core.context import Context
 from sleeptime.core.errors import InputError
 from sleeptime.core.note import LearnedContext, Note
+from sleeptime.core.outcome import Outcome
 
 
 class Status(StrEnum):
@@ -182,6 +184,29 @@ class Committed:
     status: Status
     reason: str
 
+    @property
+    def outcome(self) -> Outcome:
+        """How the sleep that wrote it ended: what was refused is a failure, and what came too late nothing new."""
+        if self.status is Status.REFUSED:
+            return Outcome.FAILED
+        return Outcome.NOTHING_NEW if self.status is Status.STAGED else Outcome.WROTE
+
+    def told(self, name: str) -> str:
+        """What became of it and what to do, for a user; "" when it is live.
+
+        Args:
+            name: of its context.
+        """
+        serve = f"sleeptime notes {quote(name)} --approve {self.number}"
+        match self.status:
+            case Status.WAITING:
+                return f"version {self.number} waits for approval: {serve}"
+            case Status.REFUSED:
+                return f"refused: {self.reason}; it is kept as version {self.number}, to serve it all the same: {serve}"
+            case Status.STAGED:
+                return f"{self.reason}; these are kept as version {self.number}, to serve them all the same: {serve}"
+        return ""
+
 
 MAX_KEEP_DAYS: Final = 36_500
 
@@ -190,7 +215,7 @@ MAX_KEEP_DAYS: Final = 36_500
 class Keep:
     """Which learned contexts of a context are kept when it is pruned; any one of these keeps it.
 
-    The live one and one that waits are always kept.
+    The live one, one that waits and one that an unfinished job builds on are always kept.
 
     Args:
         last: it is among this many newest ones, at least 1, so that a number is never given twice.

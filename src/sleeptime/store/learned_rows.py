@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
+from shlex import quote
 from typing import Any, Final
 
 from sqlalchemy import Select, func, insert, select, update
@@ -259,7 +260,7 @@ def _way_back(head: Head, number: int, status: Status) -> str:
     if status is Status.LIVE:
         return ""
     option = "--rollback" if status is Status.RETIRED else "--approve"
-    return f"; `sleeptime notes {head.name} {option} {number}` serves it"
+    return f"; `sleeptime notes {quote(head.name)} {option} {number}` serves it"
 
 
 async def _move(connection: AsyncConnection, head: Head, number: int, status: Status, reason: str) -> None:

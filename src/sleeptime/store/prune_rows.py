@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.store.context_rows import Head
 from sleeptime.store.entry import Keep, Status
-from sleeptime.store.tables import LearnedRow, QueryRow
+from sleeptime.store.tables import JobRow, LearnedRow, QueryRow
 
 PAGE: Final = 20
 """Learned contexts that one transaction looks at, and at most removes with their notes."""
@@ -70,17 +70,18 @@ async def _newest_to_prune(connection: AsyncConnection, head: Head, keep: Keep) 
 
 
 async def _remove(connection: AsyncConnection, ids: Sequence[int], keep: Keep, *, is_dry_run: bool) -> tuple[int, ...]:
-    """Remove these, but for those that a query points to, if they are kept."""
-    unqueried = ~exists().where(QueryRow.learned_id == LearnedRow.id)
+    """Remove these, but for those that a job builds on or, if they are kept, that a query points to."""
+    job = exists().where(JobRow.context_id == LearnedRow.context_id, JobRow.base == LearnedRow.number)
+    unneeded = [~job.where(JobRow.finished_at.is_(None))]
+    if keep.queried:
+        unneeded.append(~exists().where(QueryRow.learned_id == LearnedRow.id))
     if is_dry_run:
-        would = select(LearnedRow.number).where(LearnedRow.id.in_(ids))
-        found = await connection.execute(would.where(unqueried) if keep.queried else would)
+        found = await connection.execute(select(LearnedRow.number).where(LearnedRow.id.in_(ids), *unneeded))
     else:
         # Locked before it is looked whether a query points to them, so that none begins to in between; what a query is
         # beginning to point to at this moment is left for the next time.
         locked = select(LearnedRow.id).where(LearnedRow.id.in_(ids)).with_for_update(skip_locked=True)
         mine = (await connection.execute(locked)).scalars().all()
-        gone = delete(LearnedRow).where(LearnedRow.id.in_(mine))
-        gone = gone.where(unqueried) if keep.queried else gone
+        gone = delete(LearnedRow).where(LearnedRow.id.in_(mine), *unneeded)
         found = await connection.execute(gone.returning(LearnedRow.number))
     return tuple(sorted(found.scalars()))
