@@ -396,6 +396,39 @@ class Sleeptime:
         """
         return await (await self._opened_store()).prune(name, keep or self.settings.keep, is_dry_run=is_dry_run)
 
+    async def policy(self, name: str, **changes: Unpack[PolicyChanges]) -> Background:
+        """When a context is slept on in the background, and what that may cost; workers keep to it.
+
+        Args:
+            name: of the context.
+            changes: values of its policy to be changed first, such as ``on_change="30s"``; ``"none"`` takes one away.
+
+        Returns:
+            the policy, what calls for a sleep next, and what keeps it waiting.
+
+        Raises:
+            NotFound: no such context.
+            InputError: a value is not allowed, or the model cannot be held to it.
+        """
+        from sleeptime.background import background, check_model, checked_policy, needs_model
+        from sleeptime.core.policy import Policy
+
+        store = await self._opened_store()
+        standing = await store.policies.standing(name)
+        given = {value: change for value, change in changes.items() if change is not None}
+        if given:
+            wanted = (standing.policy or Policy()).changed(given)
+            settings = checked_policy(wanted, self.settings)
+            if needs_model(wanted):
+                check_model(settings, await self._opened_model())
+            await store.policies.change(name, lambda policy: policy.changed(given))
+            standing = await store.policies.standing(name)
+        return background(standing, datetime.now(UTC))
+
+    async def policies(self, *, after: str = "", limit: int = 100) -> tuple[PolicyEntry, ...]:
+        """The contexts that have a policy, by name: at most `limit` of those behind the name `after`."""
+        return await (await self._opened_store()).policies.list(after=after, limit=limit)
+
     async def ledger(self, name: str | None = None) -> Ledger:
         """Every model call of one context or of all, added up; for one context also what sleep saved.
 

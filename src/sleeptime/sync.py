@@ -68,4 +68,6 @@ class SyncSleeptime:
     approve = _blocking(Sleeptime.approve)
     reject = _blocking(Sleeptime.reject)
     prune = _blocking(Sleeptime.prune)
+    policy = _blocking(Sleeptime.policy)
+    policies = _blocking(Sleeptime.policies)
     ledger = _blocking(Sleeptime.ledger)

@@ -35,7 +35,7 @@ def test_every_command_is_documented() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_and_argument_of_a_command_is_documented(name: str) -> None:
     params = COMMANDS[name].params
-    options = {option for param in params for option in param.opts if option.startswith("--")}
+    options = {option for param in params for option in (*param.opts, *param.secondary_opts) if option.startswith("--")}
     assert set(re.findall(r"--[a-z][\w-]*", SECTIONS[name])) == options
     arguments = " ".join(param.metavar for param in params if not param.opts[0].startswith("--"))
     usage, section = (re.sub(r"[\[\].]", "", text) for text in (f"sleeptime {name} {arguments}\n", SECTIONS[name]))

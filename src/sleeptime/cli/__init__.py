@@ -18,6 +18,7 @@ from sleeptime.cli.lab import lab_app
 from sleeptime.cli.ledger import ledger
 from sleeptime.cli.notes import notes
 from sleeptime.cli.output import discard_stdout, fail
+from sleeptime.cli.policy import policy
 from sleeptime.cli.sleep import sleep
 from sleeptime.core.errors import SleeptimeError
 
@@ -29,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Settings come from SLEEPTIME_* variables or sleeptime.toml: see docs/settings.md.",
 )
-for command in (demo, add, sleep, ask, notes, ledger, doctor):
+for command in (demo, add, sleep, policy, ask, notes, ledger, doctor):
     app.command()(command)
 app.add_typer(lab_app)
 

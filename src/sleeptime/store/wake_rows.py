@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.errors import StoreError
 from sleeptime.core.policy import Policy
-from sleeptime.core.trigger import Rest, Trigger, Unslept, WakeUp, next_wake_up
+from sleeptime.core.trigger import Rest, Trigger, Unslept, WakeUp, next_wake_up, wake_ups
 from sleeptime.store.context_rows import Head
 from sleeptime.store.policy_rows import read_policy
 from sleeptime.store.tables import (
@@ -89,11 +89,11 @@ class Standing:
         """Whether a trigger could call for a sleep on it."""
         return self.policy is not None and self.policy.is_on and not self.is_slept
 
-    def next_wake_up(self, now: datetime) -> WakeUp | None:
-        """The trigger that is due first; None when none waits for a moment."""
+    def wake_ups(self, now: datetime) -> tuple[WakeUp, ...]:
+        """Every trigger that is set, the one that is due first before the others; none while nothing is unslept."""
         if self.policy is None or self.unslept is None or self.is_slept:
-            return None
-        return next_wake_up(self.policy, self.unslept, self.rest, now)
+            return ()
+        return wake_ups(self.policy, self.unslept, self.rest, now)
 
 
 async def load_standing(connection: AsyncConnection, head: Head) -> Standing:
@@ -213,7 +213,7 @@ async def _claim(connection: AsyncConnection, row: Any, now: datetime) -> Due | 
         return None
     assert standing.policy is not None
     assert standing.unslept is not None
-    wake_up = standing.next_wake_up(now)
+    wake_up = next_wake_up(standing.policy, standing.unslept, standing.rest, now)
     if wake_up is None or wake_up.at is None or wake_up.at > now:
         await _put(connection, row, standing.unslept, wake_up)
         return None
