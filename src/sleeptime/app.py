@@ -6,6 +6,7 @@ What is slow to load (providers, databases) is loaded by the call that needs it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -20,7 +21,8 @@ from sleeptime.core.budget import Budget, parse_budget
 from sleeptime.core.call import Call, CallLedger, Phase
 from sleeptime.core.caps import NO_CAPS, Caps
 from sleeptime.core.context import Context, Part
-from sleeptime.core.errors import InputError
+from sleeptime.core.errors import InputError, UnknownModel
+from sleeptime.core.outcome import Outcome
 from sleeptime.core.query import Query
 from sleeptime.gate.caps import PatientLedger, UnderWay
 from sleeptime.ledger.record import Totals, ledger_rows, total, totals_by_phase
@@ -33,15 +35,18 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
     from sleeptime.background import Background, PolicyChanges
+    from sleeptime.core.back_off import Quarantine, SleepState
+    from sleeptime.core.job import Job, NewJob
+    from sleeptime.jobs.sleep_job import Ran
     from sleeptime.plan import SleepPlan
-    from sleeptime.sleep.incremental import Agenda
-    from sleeptime.sleep.settings import SleepSettings
     from sleeptime.sources import Progress
-    from sleeptime.store.entry import Keep, Pruned, Unstudied
+    from sleeptime.store.entry import Keep, Pruned
     from sleeptime.store.policy_rows import PolicyEntry
     from sleeptime.store.store import Store
     from sleeptime.sync import SyncSleeptime
     from sleeptime.wake.route import Route
+
+log = logging.getLogger(__name__)
 
 
 class SleepChanges(TypedDict, total=False):
@@ -181,6 +186,7 @@ class Sleeptime:
         Raises:
             NotFound, InputError: as `sleep`.
         """
+        from sleeptime.jobs.snapshot import agenda_of, sleep_settings
         from sleeptime.models.tiers import tier_settings
         from sleeptime.plan import plan_sleep
 
@@ -188,13 +194,16 @@ class Sleeptime:
         unstudied = await (await self._opened_store()).unstudied(name)
         model = await self._opened_model()
         tier_settings(model, settings.tier)  # the same error as in the sleep itself
-        agenda = _agenda(model, unstudied, settings)
-        return plan_sleep(model, unstudied.context, agenda, _sleep_settings(model, settings), settings.tier)
+        agenda = agenda_of(model, unstudied, settings)
+        return plan_sleep(model, unstudied.context, agenda, sleep_settings(model, settings), settings.tier)
 
     async def sleep(
         self, name: str, *, progress: Callable[[int, int], None] | None = None, **changes: Unpack[SleepChanges]
     ) -> Slept:
         """Think about a context; what is learned is live when this returns, unless it is refused or is to be approved.
+
+        A sleep is a job. The same one, asked for while it is under way elsewhere, is waited for; one that was cut off is
+        gone on with, and calls that were answered are not paid again.
 
         Args:
             name: of the context.
@@ -208,49 +217,93 @@ class Sleeptime:
             NotFound: no such context.
             InputError: a setting cannot be used, or the model cannot take this context.
         """
-        from sleeptime.models.budgets import sleep_effort
+        from sleeptime.jobs.by_hand import ByHand
+        from sleeptime.jobs.sleep_job import Means
         from sleeptime.models.tiers import tier_settings
-        from sleeptime.sleep.sleep import sleep_on
 
-        settings = changed_settings(self.settings, **changes)
         store, model = await self._opened_store(), await self._opened_model()
-        unstudied = await store.unstudied(name)
-        calls = self._calls(store, settings.caps)
-        job_id = uuid4().hex
-        limit = settings.max_output_tokens if settings.caps else None
-        given = {"job_id": job_id, "tier": settings.tier, "max_output_tokens": limit}
-        metered = self._metered(model, calls, Phase.SLEEP, name, **given)
-        result = await sleep_on(
-            metered,
-            unstudied.context,
-            _sleep_settings(model, settings),
-            agenda=_agenda(model, unstudied, settings),
-            live=unstudied.base,
-            model_settings={**sleep_effort(model, settings.effort), **tier_settings(model, settings.tier)},
-            progress=progress,
-        )
-        slept = Slept(
-            context=name,
-            context_version=unstudied.context.version,
-            outcome=result.outcome,
-            reason=result.reason,
-            usage=calls.totals.usage,
-            cost_usd=calls.totals.cost_usd,
-            job_id=job_id,
-            studied=result.studied,
-        )
-        if result.learned is None:
-            return slept
-        commit = partial(
-            store.commit_sleep,
-            result.learned,
-            job_id=job_id,
-            prompt_digest=result.prompt_digest,
-            check=settings.acceptance_rules.check,
-            needs_approval=settings.approve,
-            keep=settings.keep,
-        )
-        return slept.as_committed(await outlast(commit), result.learned, result.carried)
+        settings, new = await self._new_job(store, name, changes)
+        tier_settings(model, settings.tier)  # refused before there is a job
+
+        async def open_model(_: Settings) -> Model:
+            return model
+
+        means = Means(store, settings, open_model, self._rng, under_way=self._under_way)
+        job, ran = await ByHand(store, means).sleep(name, new, progress=progress)
+        if ran is not None and isinstance(ran.error, InputError):
+            raise ran.error
+        return await _slept(store, job, ran)
+
+    async def queue(self, name: str, **changes: Unpack[SleepChanges]) -> Job:
+        """Ask for a sleep, and do not wait for it: a worker (`sleeptime worker`) runs it.
+
+        Args:
+            name: of the context.
+            changes: settings for this sleep alone, as for `sleep`.
+
+        Returns:
+            the job; the one that is there, when the same was asked for and is not over.
+
+        Raises:
+            NotFound: no such context.
+            InputError: a setting cannot be used, or the model was given as it is, so that no other process has it.
+        """
+        from sleeptime.models.resolve import resolve_model
+
+        if self._given_model is not None:
+            raise InputError("a sleep in the background needs a model that a worker finds by its name; give a name")
+        store = await self._opened_store()
+        settings, new = await self._new_job(store, name, changes)
+        try:
+            resolve_model(settings.model, timeout_s=settings.model_timeout_s)
+        except UnknownModel:
+            raise
+        except InputError:  # such as a key that is missing here, and that a worker may have
+            log.info("model %r cannot be opened here", settings.model, exc_info=True)
+        return (await store.jobs.add(name, new))[0]
+
+    async def jobs(self, name: str | None = None, *, limit: int = 100) -> tuple[Job, ...]:
+        """The sleeps of one context, or of all: at most `limit` that are over and as many that are not, by age.
+
+        Raises:
+            NotFound: no such context.
+        """
+        return await (await self._opened_store()).jobs.list(name, limit=limit)
+
+    async def quarantines(self, *, limit: int = 100) -> tuple[Quarantine, ...]:
+        """The contexts whose sleeps failed again and again, so that no trigger calls for one; youngest first."""
+        return await (await self._opened_store()).jobs.quarantines(limit=limit)
+
+    async def pause(self, id_or_name: str) -> tuple[Job, ...]:
+        """Let a job, or all jobs of a context that are not over, stand still: at once, or before their next call.
+
+        Returns:
+            them, as they stand now.
+
+        Raises:
+            NotFound: neither a job nor a context has this name, or the context has no job that is not over.
+            InputError: the job is over.
+        """
+        return await (await self._opened_store()).jobs.pause(id_or_name)
+
+    async def resume(self, id_or_name: str) -> tuple[Job, ...]:
+        """Let what was paused go on where it stopped. Returns and raises as `pause`."""
+        return await (await self._opened_store()).jobs.resume(id_or_name)
+
+    async def cancel(self, id_or_name: str) -> tuple[Job, ...]:
+        """End without a result: at once, or before the next call. Returns and raises as `pause`."""
+        return await (await self._opened_store()).jobs.cancel(id_or_name)
+
+    async def release(self, id_or_name: str) -> SleepState:
+        """Let triggers be heard again for a context, or that of a job, after rest and quarantine.
+
+        Returns:
+            what became of its sleeps up to now.
+
+        Raises:
+            NotFound: neither a job nor a context has this name.
+        """
+        return await (await self._opened_store()).jobs.release(id_or_name)
 
     async def ask(
         self, name: str, query: str, *, budget: str | Budget | None = None, route: str | None = None
@@ -465,6 +518,17 @@ class Sleeptime:
                 self._model = await self._resources.enter_async_context(model)
             return self._model
 
+    async def _new_job(self, store: Store, name: str, changes: SleepChanges) -> tuple[Settings, NewJob]:
+        """A sleep that a user asks for, and its settings."""
+        from sleeptime.core.job import BY_HAND
+        from sleeptime.core.trigger import Trigger
+        from sleeptime.jobs.snapshot import new_job
+
+        settings = changed_settings(self.settings, **changes)
+        standing = await store.policies.standing(name)
+        given = {"trigger": Trigger.HAND.value, "priority": BY_HAND, "given": self._given_model}
+        return settings, new_job(standing.head.version, settings, **given)
+
     def _calls(self, store: Store, caps: Caps = NO_CAPS) -> _Recorder:
         """The ledger of some calls, within caps."""
         from sleeptime.store.calls import StoredCalls
@@ -505,36 +569,28 @@ class _Recorder:
         return total(self._calls)
 
 
-def _sleep_settings(model: Model, settings: Settings) -> SleepSettings:
-    from sleeptime.models.budgets import sleep_temperature
-    from sleeptime.models.resolve import prompt_profile
-    from sleeptime.sleep.settings import Combine, SleepSettings, Strategy
-
-    return SleepSettings(
-        strategy=Strategy(settings.strategy),
-        drafts=settings.drafts,
-        combine=Combine(settings.combine),
-        effort=settings.effort,
-        temperature=sleep_temperature(model, settings.effort, settings.temperature),
-        seed=settings.seed,
-        max_rethinks=settings.max_rethinks,
-        max_note_tokens=settings.max_note_tokens,
-        concurrency=settings.concurrency,
-        profile=prompt_profile(model),
-        piece_tokens=settings.piece_tokens,
-        piece_parts=settings.piece_parts,
-        neighbours=settings.neighbours,
+async def _slept(store: Store, job: Job, ran: Ran | None) -> Slept:
+    """How a job ended, with what was learned, whoever ran it."""
+    totals = total(await store.job_calls(job.id))
+    result = None if ran is None else ran.result
+    slept = Slept(
+        context=job.context,
+        context_version=job.context_version,
+        outcome=job.outcome or Outcome.SKIPPED,
+        reason=job.reason or ("" if job.is_over else f"paused; `sleeptime jobs resume {job.id}` goes on"),
+        usage=totals.usage,
+        cost_usd=totals.cost_usd,
+        job_id=job.id,
+        studied=0 if result is None else result.studied,
     )
-
-
-def _agenda(model: Model, unstudied: Unstudied, settings: Settings) -> Agenda:
-    """What a sleep is to read."""
-    from sleeptime.sleep.incremental import all_parts, changed_parts
-
-    sleep_settings = _sleep_settings(model, settings)
-    if not settings.incremental:
-        return all_parts(unstudied.context, sleep_settings)
-    return changed_parts(unstudied.context, sleep_settings, unstudied.base, unstudied.read, model_name=model.model_name)
+    if ran is not None and ran.committed is not None and result is not None and result.learned is not None:
+        return replace(slept, reason=result.reason).as_committed(ran.committed, result.learned, result.carried)
+    if job.learned is None:
+        return slept
+    shown = await store.shown(job.context, job.learned)
+    status = None if shown.entry is None else shown.entry.status
+    notes = () if shown.learned is None else shown.learned.notes
+    return replace(slept, version=job.learned, status=status, notes=notes)
 
 
 def _route(name: str | None) -> Route:
