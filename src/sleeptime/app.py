@@ -202,8 +202,8 @@ class Sleeptime:
     ) -> Slept:
         """Think about a context; what is learned is live when this returns, unless it is refused or is to be approved.
 
-        A sleep is a job. The same one, asked for while it is under way elsewhere, is waited for; one that was cut off is
-        gone on with, and calls that were answered are not paid again.
+        A sleep is a job. The same one, asked for while it is under way elsewhere, is waited for; one that was cut off
+        is gone on with, and calls that were answered are not paid again.
 
         Args:
             name: of the context.
@@ -526,8 +526,8 @@ class Sleeptime:
 
         settings = changed_settings(self.settings, **changes)
         standing = await store.policies.standing(name)
-        given = {"trigger": Trigger.HAND.value, "priority": BY_HAND, "given": self._given_model}
-        return settings, new_job(standing.head.version, settings, **given)
+        version, model = standing.head.version, self._given_model
+        return settings, new_job(version, settings, trigger=Trigger.HAND, priority=BY_HAND, given=model)
 
     def _calls(self, store: Store, caps: Caps = NO_CAPS) -> _Recorder:
         """The ledger of some calls, within caps."""
