@@ -3,70 +3,16 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sleeptime.cli import main
 from sleeptime.cli.output import progress_bar
 from sleeptime.models.scripted import ScriptedModel, ToolCall
+from tests.support.commands import Cli, add, note, script, writes
 from tests.support.openai_server import openai_server
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Cli = Callable[..., Done]
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Runs a command in an empty folder with a database of its own."""
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setenv("SLEEPTIME_DATABASE_URL", f"sqlite:///{tmp_path}/test.db")
-    monkeypatch.setenv("SLEEPTIME_MODEL", "scripted:script.json")
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["sleeptime", *arguments])
-        with pytest.raises(SystemExit) as exited:
-            main()
-        captured = capsys.readouterr()
-        assert isinstance(exited.value.code, int)
-        assert "Traceback" not in captured.err
-        return Done(exited.value.code, captured.out, captured.err)
-
-    return run
-
-
-def note(text: str, **fields: Any) -> dict[str, Any]:
-    return {"kind": "fact", "text": text, **fields}
-
-
-def script(*replies: object, rules: list[dict[str, Any]] | None = None) -> None:
-    Path("script.json").write_text(json.dumps({"replies": replies} if rules is None else {"rules": rules}))
-
-
-def writes(*notes: dict[str, Any]) -> dict[str, Any]:
-    return {"tool": "write_notes", "args": {"notes": notes}}
-
-
-def add(cli: Cli, text: str = "Tom has 3 apples.") -> None:
-    Path("a.md").write_text(text)
-    assert cli("add", "c", "a.md").code == 0
 
 
 def test_what_was_left_out_is_named_on_stderr_and_in_json(cli: Cli) -> None:
@@ -154,7 +100,7 @@ def test_a_failed_sleep_exits_with_1_and_leaves_the_notes(cli: Cli) -> None:
     script(writes(note("first")))
     assert cli("sleep", "c").code == 0
     script("words", "words", "words")
-    done = cli("sleep", "c", "--json")
+    done = cli("sleep", "c", "--full", "--json")
     assert (done.code, done.json["outcome"], done.json["version"], done.json["notes"]) == (1, "failed", None, [])
     assert done.json["reason"]
     assert [item["text"] for item in cli("notes", "c", "--json").json["notes"]] == ["first"]
@@ -179,7 +125,7 @@ def test_a_sleep_that_finds_the_same_again_is_nothing_new(cli: Cli) -> None:
     script(writes(note("first")))
     cli("sleep", "c")
     script(writes(note("first")))
-    done = cli("sleep", "c", "--json")
+    done = cli("sleep", "c", "--full", "--json")
     assert (done.code, done.json["outcome"], done.json["version"]) == (0, "nothing new", None)
 
 
@@ -209,26 +155,6 @@ def test_a_dry_run_with_a_model_of_unknown_price_says_unknown(cli: Cli) -> None:
     done = cli("sleep", "c", "--dry-run", "--model", "openai-compatible:http://127.0.0.1:9/v1#mine")
     assert done.code == 0
     assert "unknown" in done.out
-
-
-def test_versions_are_listed_compared_and_rolled_back(cli: Cli) -> None:
-    add(cli)
-    script(writes(note("first"), note("both")))
-    cli("sleep", "c")
-    script(writes(note("both"), note("second")))
-    cli("sleep", "c")
-    diff = cli("notes", "c", "--diff", "1", "2", "--json").json
-    assert [item["text"] for item in diff["added"]] == ["second"]
-    assert [item["text"] for item in diff["removed"]] == ["first"]
-    assert (diff["from"], diff["to"], diff["kept"]) == (1, 2, 1)
-    assert cli("notes", "c", "--version", "1", "--json").json["status"] == "retired"
-    back = cli("notes", "c", "--rollback", "1", "--json").json
-    assert (back["version"], back["status"]) == (1, "live")
-    assert cli("notes", "c", "--rollback", "1").code == 0
-    assert cli("notes", "c", "--version", "9").code == 1
-    shown = cli("notes", "c").out
-    assert "first" in shown
-    assert "second" not in shown
 
 
 def test_notes_whose_part_changed_are_out_of_service(cli: Cli) -> None:
