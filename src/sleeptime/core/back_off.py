@@ -35,6 +35,23 @@ class SleepState:
 
 
 @dataclass(frozen=True, slots=True)
+class Quarantine:
+    """A context that no trigger calls to sleep until it is released.
+
+    Args:
+        context: its name.
+        since: when its last failure put it there.
+        failures: sleeps in a row that failed.
+        last_error: why the last one did.
+    """
+
+    context: str
+    since: datetime
+    failures: int
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True)
 class BackOff:
     """What follows from how a sleep ended. A sleep by hand begins in spite of rest and quarantine, and may lift both.
 

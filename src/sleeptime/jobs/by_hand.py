@@ -18,7 +18,6 @@ from typing import Final
 from uuid import uuid4
 
 import anyio
-from pydantic_ai.models import Model
 
 from sleeptime.core.errors import StoreError
 from sleeptime.core.job import Job, JobState, NewJob
@@ -41,25 +40,21 @@ class ByHand:
 
     Args:
         store: of the tenant.
-        means: what runs share; its ``worker_id`` is not used.
-        dead_after: a worker that was not heard for so long is dead.
+        means: what runs share.
     """
 
-    def __init__(self, store: Store, means: Means, dead_after: timedelta) -> None:
+    def __init__(self, store: Store, means: Means) -> None:
         self._store = store
         self._means = means
-        self._dead_after = dead_after
+        self._dead_after = timedelta(seconds=means.settings.dead_after_s)
         self._host = this_host()
 
-    async def sleep(
-        self, name: str, new: NewJob, *, given: Model | None = None, progress: Progress | None = None
-    ) -> tuple[Job, Ran | None]:
+    async def sleep(self, name: str, new: NewJob, *, progress: Progress | None = None) -> tuple[Job, Ran | None]:
         """Run the job to its end, or wait for whoever runs it.
 
         Args:
             name: of the context.
             new: what is asked for.
-            given: the model.
             progress: told after every draft.
 
         Returns:
@@ -71,7 +66,7 @@ class ByHand:
             ran: Ran | None = None
             while not (job.is_over or job.state is JobState.PAUSED):
                 if is_mine:
-                    ran = await self._run(means, job, given, progress)
+                    ran = await self._run(means, job, progress)
                 elif job.state is JobState.RUNNING:
                     if progress is not None:
                         progress(job.drafts_done, job.drafts)
@@ -83,9 +78,9 @@ class ByHand:
                 job, is_mine = taken or job, taken is not None
             return job, ran
 
-    async def _run(self, means: Means, job: Job, given: Model | None, progress: Progress | None) -> Ran:
+    async def _run(self, means: Means, job: Job, progress: Progress | None) -> Ran:
         try:
-            return await SleepJob(means, job, given=given, progress=progress).run()
+            return await SleepJob(means, job, progress=progress).run()
         except asyncio.CancelledError:
             stop = partial(means.store.work.give_up, job, is_interrupted=True, reason=INTERRUPTED)
             with anyio.CancelScope(shield=True):

@@ -9,6 +9,7 @@ from typing import Self
 from pydantic_ai.models import Model
 
 from sleeptime.models.resolve import resolve_model
+from sleeptime.settings import Settings
 
 
 class ModelPool:
@@ -26,12 +27,13 @@ class ModelPool:
         self._models.clear()
         await self._resources.aclose()
 
-    async def opened(self, name: str, timeout_s: float) -> Model:
-        """The model of this name.
+    async def opened(self, settings: Settings) -> Model:
+        """The model that settings name.
 
         Raises:
             UnknownModel, InputError: as `resolve_model`.
         """
+        name, timeout_s = settings.model, settings.model_timeout_s
         async with self._opening:
             model = self._models.get((name, timeout_s))
             if model is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -19,27 +19,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.back_off import BackOff
 from sleeptime.core.call import CallLedger, Phase
-from sleeptime.core.caps import Cap, Caps
+from sleeptime.core.caps import Caps
 from sleeptime.core.errors import CapReached, NotNow, SleeptimeError, StoreError
 from sleeptime.core.job import Ending, Job, JobState
-from sleeptime.core.note import LearnedContext, Note
+from sleeptime.core.note import LearnedContext
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.policy import Policy
 from sleeptime.gate.caps import PatientLedger, UnderWay
 from sleeptime.jobs.brake import BrakedCalls
-from sleeptime.jobs.model_pool import ModelPool
 from sleeptime.jobs.snapshot import agenda_of, settings_of, sleep_settings
 from sleeptime.models.budgets import sleep_effort
 from sleeptime.models.metered import MeteredModel
 from sleeptime.models.retry import RetryModel
 from sleeptime.models.tiers import tier_settings
-from sleeptime.settings import Settings
-from sleeptime.sleep.acceptance import AcceptanceRules, accept
+from sleeptime.settings import Settings, changed_settings
 from sleeptime.sleep.outcome import SleepResult
 from sleeptime.sleep.sleep import sleep_on
 from sleeptime.store.calls import StoredCalls
 from sleeptime.store.context_rows import Head
-from sleeptime.store.entry import Committed, Keep, Status
+from sleeptime.store.entry import Committed
 from sleeptime.store.outage import outlast
 from sleeptime.store.store import Store
 from sleeptime.store.work_store import end_job
@@ -50,16 +48,16 @@ Progress = Callable[[int, int], None]
 """Told after every draft: how many are done, and of how many."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Means:
     """What all runs in one process share.
 
     Args:
         store: of any tenant.
         settings: of this process; a job brings those that decide what it writes.
-        models: opened by name.
-        worker_id: who this process is.
+        open_model: the model that settings name; it stays open.
         rng: draws the jitter of retries.
+        worker_id: who this process is.
         is_stopping: whether runs are to stop before their next call.
         under_way: the calls of this process.
         back_off: how long contexts rest after a sleep.
@@ -67,9 +65,9 @@ class Means:
 
     store: Store
     settings: Settings
-    models: ModelPool
-    worker_id: str
+    open_model: Callable[[Settings], Awaitable[Model]]
     rng: Random
+    worker_id: str = ""
     is_stopping: Callable[[], bool] = lambda: False
     under_way: UnderWay = field(default_factory=UnderWay)
     back_off: BackOff = field(default_factory=BackOff)
@@ -81,15 +79,15 @@ class Ran:
 
     Args:
         state: where the job stands now; None when the run had passed, and others have the job.
-        ending: how the job ended, when it is over.
         result: what the sleep came to, when it came to its end.
+        committed: what became of what it wrote, when it wrote.
         error: why it failed, when an error of ours says so.
         wait: what it waits for, when it does.
     """
 
     state: JobState | None
-    ending: Ending | None = None
     result: SleepResult | None = None
+    committed: Committed | None = None
     error: SleeptimeError | None = None
     wait: NotNow | None = None
 
@@ -104,7 +102,6 @@ class SleepJob:
     Args:
         means: what runs share.
         job: as it was taken.
-        given: its model, where no name leads to it.
         progress: told after every draft.
     """
 
@@ -140,12 +137,11 @@ class SleepJob:
 
     async def _sleep(self) -> Ran:
         job, store = self._job, self._store
-        settings = settings_of(job, self._means.settings)
-        model = self._given or await self._means.models.opened(settings.model, settings.model_timeout_s)
-        unstudied = await store.unstudied(job.context, job.context_version, job.base)
         policy = (await store.policies.standing(job.context)).policy or Policy()
-        caps = _caps(policy, settings)
-        ledger = self._ledger(caps)
+        settings = changed_settings(settings_of(job, self._means.settings), **policy.limits)
+        model = await self._means.open_model(settings)
+        unstudied = await store.unstudied(job.context, job.context_version, job.base)
+        ledger = self._ledger(settings.caps)
 
         def of_draft(draft: int) -> Model:
             metered = MeteredModel(
@@ -156,7 +152,7 @@ class SleepJob:
                 job_id=job.id,
                 draft=draft,
                 tier=settings.tier,
-                max_output_tokens=settings.max_output_tokens if caps else None,
+                max_output_tokens=settings.max_output_tokens if settings.caps else None,
             )
             return RetryModel(metered, rng=self._means.rng)
 
@@ -173,8 +169,8 @@ class SleepJob:
         await told.kept()
         if result.learned is None:
             return await self._over(Ending(result.outcome, result.reason or result.outcome.value), result=result)
-        ending = await self._commit(result.learned, result, policy)
-        return Ran(JobState.OVER, ending, result)
+        committed = await self._commit(result.learned, result, settings)
+        return Ran(JobState.OVER, result, committed)
 
     def _ledger(self, caps: Caps) -> CallLedger:
         means = self._means
@@ -182,29 +178,29 @@ class SleepJob:
         self._brake = BrakedCalls(stored, means.store.work, self._job, means.is_stopping)
         return PatientLedger(self._brake, means.under_way)
 
-    async def _commit(self, learned: LearnedContext, result: SleepResult, policy: Policy) -> Ending:
+    async def _commit(self, learned: LearnedContext, result: SleepResult, settings: Settings) -> Committed:
         """Keep what was learned and let the job be over, in one transaction."""
-        job, ending = self._job, Ending(Outcome.FAILED, "it was not kept")
+        job = self._job
 
         async def end(connection: AsyncConnection, head: Head, committed: Committed) -> None:
-            nonlocal ending
-            ending = _ending(committed, learned, result)
-            if not await end_job(connection, job, ending, self._means.back_off):
+            reason = "; ".join(text for text in (committed.told(job.context), result.reason) if text)
+            is_written = committed.outcome is Outcome.WROTE
+            written = (committed.number, learned.digest) if is_written else (None, None)
+            if not await end_job(connection, job, Ending(committed.outcome, reason, *written), self._means.back_off):
                 raise RunPassed(f"another run of job {job.id} has begun")
 
-        await outlast(
+        return await outlast(
             partial(
                 self._store.commit_sleep,
                 learned,
                 job_id=job.id,
                 prompt_digest=result.prompt_digest,
-                check=_objection,
-                needs_approval=bool(policy.approve),
-                keep=None if policy.keep_versions is None else Keep(last=policy.keep_versions),
+                check=settings.acceptance_rules.check,
+                needs_approval=settings.approve,
+                keep=settings.keep,
                 also=end,
             )
         )
-        return ending
 
     async def _stand_by(self, wait: NotNow) -> Ran:
         """Wait for a moment, or stop, if that is why."""
@@ -217,7 +213,7 @@ class SleepJob:
         self, ending: Ending, *, result: SleepResult | None = None, error: SleeptimeError | None = None
     ) -> Ran:
         is_mine = await outlast(partial(self._means.store.work.finish, self._job, ending, self._means.back_off))
-        return Ran(JobState.OVER, ending, result, error) if is_mine else Ran(None)
+        return Ran(JobState.OVER, result, error=error) if is_mine else Ran(None)
 
 
 class _Told:
@@ -245,28 +241,3 @@ class _Told:
     async def kept(self) -> None:
         """Wait until all of it is kept."""
         await asyncio.gather(*self._writes)
-
-
-def _caps(policy: Policy, settings: Settings) -> Caps:
-    """The caps of a context: those of its policy, and where it has none those of the settings."""
-    return Caps(
-        job=Cap(policy.max_tokens_per_job, policy.max_usd_per_job).over(settings.caps.job),
-        context_day=Cap(policy.max_tokens_per_day, policy.max_usd_per_day).over(settings.caps.context_day),
-        tenant_day=settings.caps.tenant_day,
-    )
-
-
-def _objection(learned: LearnedContext, holding: tuple[Note, ...], served: tuple[Note, ...]) -> str:
-    return accept(learned, AcceptanceRules(), holding=holding, served=served).reason
-
-
-def _ending(committed: Committed, learned: LearnedContext, result: SleepResult) -> Ending:
-    """How a sleep that wrote ended, by what became of its notes."""
-    reason = "; ".join(text for text in (committed.reason, result.reason) if text)
-    match committed.status:
-        case Status.LIVE | Status.WAITING:
-            return Ending(Outcome.WROTE, reason, committed.number, learned.digest)
-        case Status.REFUSED:
-            return Ending(Outcome.FAILED, f"version {committed.number} was refused: {reason}")
-        case _:
-            return Ending(Outcome.NOTHING_NEW, f"version {committed.number} is not served: {reason}")

@@ -30,6 +30,9 @@ KEPT: Final = (
     "neighbours",
     "piece_tokens",
     "piece_parts",
+    "approve",
+    "max_learned_tokens",
+    "max_lost_verified",
 )
 """Settings that go with a job. All others are those of the worker: where it keeps, how it waits, what it may spend."""
 

@@ -68,13 +68,9 @@ class JobWorker:
         self._rhythm = rhythm or Rhythm()
         self._host = this_host()
         self._work = store.work
+        self._is_stopping = False
         self._means = Means(
-            store=store,
-            settings=settings,
-            models=models,
-            worker_id=self.id,
-            rng=rng,
-            is_stopping=lambda: self._is_stopping,
+            store, settings, models.opened, rng, worker_id=self.id, is_stopping=lambda: self._is_stopping
         )
         self._engine = Engine(settings.database_url, self.id, settings.worker_concurrency, self._run)
         self._dispatch = Dispatch(self._work, self._engine, self.id, settings, self._means.back_off)
@@ -82,7 +78,6 @@ class JobWorker:
         """Runs under way here, by job and number of the run."""
         dead_after = timedelta(seconds=settings.dead_after_s)
         self._reaper = Reaper(self._work, self._engine, self.id, self._host, dead_after, self._active)
-        self._is_stopping = False
 
     async def work(self, stop: asyncio.Event, *, started: Callable[[], None] = lambda: None) -> None:
         """Work until ``stop`` is set; then no job is begun, calls under way end, and what is left is handed over.

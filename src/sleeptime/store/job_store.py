@@ -11,7 +11,7 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sleeptime.core.back_off import BackOff, SleepState
+from sleeptime.core.back_off import BackOff, Quarantine, SleepState
 from sleeptime.core.errors import InputError, NotFound
 from sleeptime.core.job import Job, NewJob
 from sleeptime.store import job_rows, sleep_state_rows, wake_rows
@@ -132,6 +132,11 @@ class JobStore:
         async with self._database.reading() as connection:
             head = await find_head(connection, self._tenant, name)
             return await sleep_state_rows.load_sleep_state(connection, head.id)
+
+    async def quarantines(self, *, limit: int = 100) -> tuple[Quarantine, ...]:
+        """Contexts that no trigger calls to sleep, the youngest first."""
+        async with self._database.reading() as connection:
+            return await sleep_state_rows.list_quarantines(connection, self._tenant, limit)
 
     async def release(self, id_or_name: str) -> SleepState:
         """Let triggers be heard again for a context, or that of a job, after rest and quarantine.

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sleeptime.core.back_off import SleepState
+from sleeptime.core.back_off import Quarantine, SleepState
 from sleeptime.store.tables import ContextRow, SleepStateRow
 
 _COLUMNS = tuple(getattr(SleepStateRow, field.name) for field in fields(SleepState))
@@ -33,3 +33,17 @@ async def change_sleep_state(
     if after != before and not (await connection.execute(known.values(asdict(after)))).rowcount:
         await connection.execute(insert(SleepStateRow).values(context_id=context_id, **asdict(after)))
     return after
+
+
+async def list_quarantines(connection: AsyncConnection, tenant: str, limit: int) -> tuple[Quarantine, ...]:
+    """Contexts of a tenant in quarantine, the youngest first."""
+    state = SleepStateRow
+    statement = (
+        select(ContextRow.name, state.quarantined_at, state.failures, state.last_error)
+        .join(ContextRow, ContextRow.id == state.context_id)
+        .where(state.quarantined_at.is_not(None), ContextRow.tenant == tenant)
+        .order_by(state.quarantined_at.desc())
+        .limit(limit)
+    )
+    found = await connection.execute(statement)
+    return tuple(Quarantine(name, since, failures, error) for name, since, failures, error in found if since)

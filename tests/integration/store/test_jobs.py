@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sleeptime.core.back_off import BackOff, SleepState
+from sleeptime.core.back_off import BackOff, Quarantine, SleepState
 from sleeptime.core.errors import InputError, NotFound
 from sleeptime.core.job import BY_HAND, MAX_DEATHS, Ending, Job, JobState, NewJob, Wanted
 from sleeptime.core.outcome import Outcome
@@ -361,8 +361,11 @@ async def test_failures_in_a_row_quarantine_a_context_until_it_is_released(shop:
     state = await shop.jobs.sleep_state("shop")
     assert state.quarantined_at is not None
     assert state.last_error == "failure 4"
+    assert await shop.jobs.quarantines() == (Quarantine("shop", state.quarantined_at, 5, "failure 4"),)
+    assert await shop.for_tenant("other").jobs.quarantines() == ()
     assert await shop.jobs.release("shop") == state
     assert (await shop.jobs.sleep_state("shop")).quarantined_at is None
+    assert await shop.jobs.quarantines() == ()
 
 
 async def test_sleeps_that_end_at_once_are_all_counted(database_url: str) -> None:
