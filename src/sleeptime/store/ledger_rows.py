@@ -19,7 +19,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.call import LOST, OK, RUNNING, Call, Phase, WorstCase
@@ -37,6 +37,11 @@ _OPEN = (RUNNING, LOST)
 # Written out, for an engine uses a partial index only where it sees that the condition holds.
 _IS_RUNNING = CallRow.outcome == literal_column(f"'{RUNNING}'")
 _IS_ANSWERED = CallRow.outcome == literal_column(f"'{OK}'")
+_COLUMNS = CallRow.__table__.columns
+# Every query waits for these two, so they are made once.
+_IS_CALL = (CallRow.tenant == bindparam("of_tenant"), CallRow.id == bindparam("of_id"))
+_FINDING = select(*_COLUMNS).where(*_IS_CALL).with_for_update()
+_CHANGING = update(CallRow).where(*_IS_CALL)
 
 
 async def begin(connection: AsyncConnection, tenant: str, call: Call, caps: Caps) -> None:
@@ -49,7 +54,7 @@ async def begin(connection: AsyncConnection, tenant: str, call: Call, caps: Caps
     if await insert_unless_there(connection, CallRow, [_row(tenant, call, None)]):
         await spend_rows.reserve(connection, tenant, call, caps)
     elif (there := await _find(connection, tenant, call)) is not None and there.outcome in _OPEN:
-        await connection.execute(update(CallRow).where(*_is(tenant, call)).values(outcome=RUNNING, worker=call.worker))
+        await connection.execute(_CHANGING, {"outcome": RUNNING, "worker": call.worker} | _which(tenant, call))
         change = Spend.of(replace(there, outcome=RUNNING)) - Spend.of(there)
         await spend_rows.add(connection, dict.fromkeys(keys_of(tenant, there), change))
 
@@ -65,11 +70,11 @@ async def end(connection: AsyncConnection, tenant: str, call: Call, reply: str |
         row |= {"key": None, "reply": None}
     there = await _find(connection, tenant, call)
     if there is None:
-        await connection.execute(insert(CallRow).values(row))
+        await connection.execute(insert(CallRow), row)
         change = Spend.of(call)
     elif there.outcome in _OPEN:
         call = replace(call, at=there.at)  # it counts to the day on which it began
-        await connection.execute(update(CallRow).where(*_is(tenant, call)).values(row | {"at": there.at}))
+        await connection.execute(_CHANGING, row | {"at": there.at} | _which(tenant, call))
         change = Spend.of(call) - Spend.of(there)
     else:
         return
@@ -78,13 +83,13 @@ async def end(connection: AsyncConnection, tenant: str, call: Call, reply: str |
 
 async def leave(connection: AsyncConnection, tenant: str, call: Call) -> None:
     """Take a running call from its worker: a provider has it in hand, whatever becomes of the worker."""
-    await connection.execute(update(CallRow).where(*_is(tenant, call), _IS_RUNNING).values(worker=None))
+    await connection.execute(_CHANGING.where(_IS_RUNNING), {"worker": None} | _which(tenant, call))
 
 
 async def withdraw(connection: AsyncConnection, tenant: str, call: Call) -> None:
     """Take a call back that was begun, and will not be made."""
-    gone = delete(CallRow).where(*_is(tenant, call), _IS_RUNNING).returning(*CallRow.__table__.columns)
-    found = (await connection.execute(gone)).one_or_none()
+    gone = delete(CallRow).where(*_IS_CALL, _IS_RUNNING).returning(*_COLUMNS)
+    found = (await connection.execute(gone, _which(tenant, call))).one_or_none()
     if found is not None:
         change = Spend() - Spend.of(_call(found))
         await spend_rows.add(connection, dict.fromkeys(keys_of(tenant, call), change))
@@ -117,7 +122,7 @@ async def close_job(connection: AsyncConnection, tenant: str, job_id: str) -> No
 
 
 async def _lose(connection: AsyncConnection, such: ColumnElement[bool]) -> int:
-    losing = update(CallRow).where(_IS_RUNNING, such).values(outcome=LOST).returning(*CallRow.__table__.columns)
+    losing = update(CallRow).where(_IS_RUNNING, such).values(outcome=LOST).returning(*_COLUMNS)
     lost = (await connection.execute(losing)).all()
     changes: dict[SpendKey, Spend] = defaultdict(Spend)
     for row in lost:
@@ -138,7 +143,7 @@ async def list_calls(
     connection: AsyncConnection, tenant: str, *, context: str | None = None, job_id: str | None = None
 ) -> tuple[Call, ...]:
     """Calls of one context, of one job, or all, oldest first."""
-    statement = select(*CallRow.__table__.columns).where(CallRow.tenant == tenant).order_by(CallRow.at, CallRow.id)
+    statement = select(*_COLUMNS).where(CallRow.tenant == tenant).order_by(CallRow.at, CallRow.id)
     if context is not None:
         statement = statement.where(CallRow.context == context)
     if job_id is not None:
@@ -148,8 +153,7 @@ async def list_calls(
 
 async def _find(connection: AsyncConnection, tenant: str, call: Call) -> Call | None:
     """The call as it is kept, locked."""
-    there = select(*CallRow.__table__.columns).where(*_is(tenant, call)).with_for_update()
-    found = (await connection.execute(there)).one_or_none()
+    found = (await connection.execute(_FINDING, _which(tenant, call))).one_or_none()
     return None if found is None else _call(found)
 
 
@@ -158,8 +162,8 @@ async def _has_answer(connection: AsyncConnection, tenant: str, call: Call) -> b
     return (await connection.execute(there.where(_IS_ANSWERED))).first() is not None
 
 
-def _is(tenant: str, call: Call) -> tuple[Any, ...]:
-    return CallRow.tenant == tenant, CallRow.id == call.id
+def _which(tenant: str, call: Call) -> dict[str, Any]:
+    return {"of_tenant": tenant, "of_id": call.id}
 
 
 def _row(tenant: str, call: Call, reply: str | None) -> dict[str, Any]:

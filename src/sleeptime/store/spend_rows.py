@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Executable, bindparam, func, select
@@ -71,7 +72,7 @@ async def reserve(connection: AsyncConnection, tenant: str, call: Call, caps: Ca
     limits = {key: _cap_on(key, caps) for key in keys_of(tenant, call)}
     if all(cap.has_room(Spend(), worst) for cap in limits.values()):  # else not even a new row has room
         rows = [_row(key, amounts) | _limits(cap) for key, cap in limits.items()]
-        result = await connection.execute(_adding(connection, is_limited=True), rows)
+        result = await connection.execute(_adding(connection.dialect.name, is_limited=True), rows)
         if result.rowcount == len(rows):
             return
     raise await _refusal(connection, limits, worst)
@@ -81,7 +82,7 @@ async def add(connection: AsyncConnection, changes: Mapping[SpendKey, Spend]) ->
     """Add to rows, which are made when missing; whatever the caps say."""
     if changes:
         rows = [_row(key, changes[key]) for key in sorted(changes)]
-        await connection.execute(_adding(connection, is_limited=False), rows)
+        await connection.execute(_adding(connection.dialect.name, is_limited=False), rows)
 
 
 async def load(connection: AsyncConnection, tenant: str, scope: Scope, subject: str, day: str, lane: Lane) -> Spend:
@@ -115,10 +116,10 @@ async def biggest(connection: AsyncConnection, tenant: str, limit: int) -> Spend
     return Spenders(tuple(named.scalars()), count.scalar_one())
 
 
-def _adding(connection: AsyncConnection, *, is_limited: bool) -> Executable:
+@cache
+def _adding(dialect: str, *, is_limited: bool) -> Executable:
     """Insert rows, or add their amounts to those that are there; within limits, or not at all."""
-    on_postgresql = connection.dialect.name == "postgresql"
-    insert = postgresql.insert(SpendRow) if on_postgresql else sqlite.insert(SpendRow)
+    insert = postgresql.insert(SpendRow) if dialect == "postgresql" else sqlite.insert(SpendRow)
     new = insert.excluded
     tokens = SpendRow.tokens + SpendRow.reserved_tokens + SpendRow.doubt_tokens + new.reserved_tokens
     usd = SpendRow.cost_usd + SpendRow.reserved_usd + SpendRow.doubt_usd + new.reserved_usd
@@ -151,7 +152,7 @@ async def _refusal(connection: AsyncConnection, limits: Mapping[SpendKey, Cap], 
     """What to raise: a cap whose room no call under way can give back comes before one where it can."""
     refusals = []
     for key, cap in limits.items():
-        spend = await load(connection, key.tenant, key.scope, key.subject, key.day, key.lane)
+        spend = await load(connection, key.tenant, key.scope, key.subject, key.day, key.lane) if cap else Spend()
         if not cap.has_room(spend, worst):
             refusals.append(refusal(key.scope, cap, spend, worst))
     if not refusals:  # what held the room has ended since
