@@ -19,6 +19,7 @@ ISSUE = ("--on-change", "30s", "--idle", "10m", "--window", "22:00-06:00", "--ma
 
 def test_a_policy_is_set_shown_and_changed_value_by_value(cli: Cli) -> None:
     add(cli)
+    script("unused")
     done = cli("policy", "c", *ISSUE, "--json")
     assert (done.code, done.err) == (0, "")
     policy = {"on_change": "30s", "idle": "10m", "window": "22:00-06:00", "max_usd_per_day": 0.5}
@@ -35,6 +36,7 @@ def test_a_policy_is_set_shown_and_changed_value_by_value(cli: Cli) -> None:
 
 def test_it_says_in_words_what_is_due_when_and_why(cli: Cli) -> None:
     add(cli)
+    script("unused")
     words = cli("policy", "c", *ISSUE, "--every", "20").out
     assert "after the last change, and at most 5m after the first" in words
     assert "1 of 20 new parts" in words
@@ -77,6 +79,7 @@ def test_a_trigger_that_waits_for_its_window_says_so(cli: Cli) -> None:
 )
 def test_it_says_why_nothing_is_due(cli: Cli, options: tuple[str, ...], words: str) -> None:
     add(cli)
+    script("unused")
     assert cli("policy", "c", *options).out.splitlines()[-1] == words
 
 
@@ -151,7 +154,7 @@ def test_policies_are_listed_a_page_at_a_time(cli: Cli) -> None:
 )
 def test_what_is_not_allowed_is_refused_and_changes_nothing(cli: Cli, options: tuple[str, str], error: str) -> None:
     add(cli)
-    script()
+    script("unused")
     cli("policy", "c", "--idle", "10m")
     done = cli("policy", "c", "--cool-down", "1h", *options)
     assert (done.code, done.out) == (2, "")
