@@ -127,6 +127,35 @@ async def test_a_sleep_that_ends_late_does_not_replace_notes_on_the_present_vers
         assert [entry.status for entry in found.versions] == [Status.LIVE, Status.STAGED]
 
 
+async def test_notes_that_wait_for_approval_serve_from_then_on(database_url: str) -> None:
+    model = scripted(notes(QUESTION), "The answer is 72.", "The answer is 72.")
+    async with Sleeptime(model, database_url) as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        slept = await sleeptime.sleep("apples", approve=True)
+        assert (slept.outcome, slept.version, slept.status) == (Outcome.WROTE, 1, Status.WAITING)
+        assert "sleeptime notes apples --approve 1" in slept.reason
+        assert (await sleeptime.ask("apples", "Apples?")).route == "full"
+        found = await sleeptime.notes("apples")
+        assert (found.entry, found.learned, found.waiting) == (None, None, 1)
+        assert (await sleeptime.notes("apples", 1)).in_service == {note.id for note in slept.notes}
+        await sleeptime.approve("apples", 1)
+        assert (await sleeptime.ask("apples", "Apples?")).notes_used == tuple(note.id for note in slept.notes)
+
+
+async def test_a_sleep_whose_notes_are_refused_has_failed_and_says_why(database_url: str) -> None:
+    async with Sleeptime(scripted(notes(QUESTION)), database_url) as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        slept = await sleeptime.sleep("apples", max_learned_tokens=3)
+        assert (slept.outcome, slept.version, slept.status, slept.notes) == (Outcome.FAILED, 1, Status.REFUSED, ())
+        assert "3 are allowed" in slept.reason
+        assert "kept as version 1" in slept.reason
+        await sleeptime.approve("apples", 1)
+        await sleeptime.reject("apples", 1, "on second thoughts")
+        (entry,) = (await sleeptime.notes("apples")).versions
+        assert (entry.status, entry.reason) == (Status.REFUSED, "rejected by hand: on second thoughts")
+        assert (await sleeptime.prune("apples")).kept == 1
+
+
 async def test_what_failed_attempts_took_is_part_of_the_query(database_url: str) -> None:
     usage = Usage(input_tokens=100, output_tokens=7)
     model = scripted(TimeoutError("slow"), Reply(["The answer is 72."], usage=usage))
