@@ -49,7 +49,8 @@ def sleep(
     Where notes of the same strategy and model are in service, only what has changed since is read, and notes that still
     hold are carried over as they are; --full reads everything.
 
-    Exits with 1 when the sleep failed; the notes of an earlier sleep then stay in service. Ctrl-C ends with 130 and
+    Exits with 1 when the sleep failed, or when a cap on spend (docs/settings.md) left no room for it; the notes of an
+    earlier sleep then stay in service. Ctrl-C ends with 130 and
     leaves everything as it was, but for the ledger: calls that were made are in it.
     """
     from sleeptime.cli.output import print_json, progress_bar
@@ -81,7 +82,7 @@ def sleep(
 
         slept = run(work, **given)
     print_json(_as_dict(slept)) if as_json else _show(slept)
-    if slept.outcome is Outcome.FAILED:
+    if slept.outcome in (Outcome.FAILED, Outcome.CAPPED):
         raise typer.Exit(1)
 
 

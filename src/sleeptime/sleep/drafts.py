@@ -84,12 +84,13 @@ async def make_drafts(
 
     Returns:
         The drafts. When a cap on spend leaves no room for the next call, drafts under way go on to their own end, and
-        no other is begun.
+        no other is begun; pieces whose drafts were all made count, and where there is none, those with one that wrote:
+        it was paid for.
 
     Raises:
         InputError: the model cannot take this at all, so no draft could succeed; the others are cancelled.
         NotNow: a draft has to wait; all others were made, and the earliest moment is told.
-        CapReached: a cap was reached before all drafts of any piece were made.
+        CapReached: a cap was reached before any piece had a draft that counts.
     """
     gate = asyncio.Semaphore(settings.concurrency)
     done = 0
@@ -127,7 +128,10 @@ async def make_drafts(
         raise min(waiting, key=lambda error: error.until)
     made = [task.result() for task in tasks]
     pieces = [made[i : i + settings.drafts] for i in range(0, len(made), settings.drafts)]
-    whole = tuple(tuple(draft for draft in drafts if draft is not None) if all(drafts) else () for drafts in pieces)
+    there = [tuple(draft for draft in drafts if draft is not None) for drafts in pieces]
+    whole = tuple(drafts if len(drafts) == settings.drafts else () for drafts in there)
+    if not any(whole):
+        whole = tuple(drafts if any(draft.outcome is Outcome.WROTE for draft in drafts) else () for drafts in there)
     if stops and not any(whole):
         raise stops[0]
     return Drafts(whole, stops[0] if stops else None)
