@@ -14,12 +14,14 @@ from sleeptime.cli.add import add
 from sleeptime.cli.ask import ask
 from sleeptime.cli.demo import demo
 from sleeptime.cli.doctor import doctor
+from sleeptime.cli.jobs import jobs
 from sleeptime.cli.lab import lab_app
 from sleeptime.cli.ledger import ledger
 from sleeptime.cli.notes import notes
 from sleeptime.cli.output import discard_stdout, fail
 from sleeptime.cli.policy import policy
 from sleeptime.cli.sleep import sleep
+from sleeptime.cli.worker import worker
 from sleeptime.core.errors import SleeptimeError
 
 app = typer.Typer(
@@ -30,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Settings come from SLEEPTIME_* variables or sleeptime.toml: see docs/settings.md.",
 )
-for command in (demo, add, sleep, policy, ask, notes, ledger, doctor):
+for command in (demo, add, sleep, policy, jobs, worker, ask, notes, ledger, doctor):
     app.command()(command)
 app.add_typer(lab_app)
 

@@ -10,6 +10,7 @@ from sleeptime.cli.options import ContextName, Database, Json, Model
 
 if TYPE_CHECKING:
     from sleeptime.app import Sleeptime
+    from sleeptime.core.job import Job
     from sleeptime.plan import SleepPlan
     from sleeptime.results import Slept
 
@@ -38,6 +39,9 @@ def sleep(
     full: Annotated[
         bool, typer.Option("--full", help="Read all parts again, also those that have not changed.")
     ] = False,
+    background: Annotated[
+        bool, typer.Option("--background", help="Ask for it and do not wait: a worker runs it.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done and what it may cost; no call.")
     ] = False,
@@ -50,8 +54,8 @@ def sleep(
     hold are carried over as they are; --full reads everything.
 
     Exits with 1 when the sleep failed, or when a cap on spend (docs/settings.md) left no room for it; the notes of an
-    earlier sleep then stay in service. Ctrl-C ends with 130 and
-    leaves everything as it was, but for the ledger: calls that were made are in it.
+    earlier sleep then stay in service. Ctrl-C ends with 130 and leaves the notes as they were. One that was cut off
+    goes on where it stopped when the same is asked for again: what was answered is not paid again.
     """
     from sleeptime.cli.output import print_json, progress_bar
     from sleeptime.cli.run import run
@@ -67,6 +71,14 @@ def sleep(
         "incremental": False if full else None,
         "database_url": database,
     }
+    if dry_run and background:
+        raise typer.BadParameter("give --dry-run or --background")
+    if background:
+        from sleeptime.cli.jobs import job_dict
+
+        job = run(lambda sleeptime: sleeptime.queue(name), **given)
+        print_json(job_dict(job)) if as_json else _show_queued(job)
+        return
     if dry_run:
 
         async def plan(sleeptime: Sleeptime) -> SleepPlan:
@@ -103,6 +115,13 @@ def _as_dict(slept: Slept) -> dict[str, Any]:
         "cost_usd": slept.cost_usd,
         "job_id": slept.job_id,
     }
+
+
+def _show_queued(job: Job) -> None:
+    from sleeptime.cli.output import hint, say
+
+    say(job.id)
+    hint(f"{job.context}: {job.state.value}; `sleeptime jobs` shows what becomes of it, and a `sleeptime worker` runs it")
 
 
 def _show(slept: Slept) -> None:
