@@ -121,7 +121,7 @@ def _show_queued(job: Job) -> None:
     from sleeptime.cli.output import hint, say
 
     say(job.id)
-    hint(f"{job.context}: {job.state.value}; `sleeptime jobs` shows what becomes of it, and a `sleeptime worker` runs it")
+    hint(f"{job.context}: {job.state.value}; a `sleeptime worker` runs it; see `sleeptime jobs`")
 
 
 def _show(slept: Slept) -> None:
