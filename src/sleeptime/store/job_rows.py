@@ -178,6 +178,7 @@ async def take(connection: AsyncConnection, job_id: str, run: int, worker: str, 
             await _end(connection, queued, Ending(Outcome.SKIPPED, reason), now)
             return None
         live = select(LearnedRow.number).where(LearnedRow.context_id == head.id, LearnedRow.status == Status.LIVE)
+        live = live.with_for_update(read=True, key_share=True)  # it is not pruned before this job builds on it
         base = (await connection.execute(live)).scalar_one_or_none()
         values |= {"context_version": head.version, "work": work, "base": base, "started_at": now}
     await connection.execute(update(JobRow).where(queued).values(values))

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, func, select, update
 
+from sleeptime.core.back_off import BackOff
 from sleeptime.core.errors import InputError, NotFound
+from sleeptime.core.job import Ending, NewJob
+from sleeptime.core.outcome import Outcome
 from sleeptime.core.query import Query
 from sleeptime.store.entry import Keep, Pruned, Status
 from sleeptime.store.prune_rows import PAGE
@@ -107,6 +110,19 @@ async def test_one_that_a_query_was_answered_from_stays_unless_asked(store: Stor
     assert (await store.prune("shop", Keep(last=1, days=0, queried=False))).versions == (2,)
     (query,) = await store.queries("shop")
     assert (query.answer, query.learned) == ("a", None), "the query itself stays"
+
+
+async def test_one_that_an_unfinished_job_builds_on_stays(store: Store) -> None:
+    new = NewJob(context_version=SHOP.version, settings={}, drafts=1, trigger="hand", priority=0)
+    await store.add_context(SHOP)
+    await committed(store, 2)
+    job, _ = await store.jobs.begin("shop", new, "worker")
+    assert job.base == 2
+    await committed(store, 2)
+    everything = Keep(last=1, days=0, queried=False)
+    assert (await store.prune("shop", everything)).versions == (1, 3)
+    assert await store.work.finish(job, Ending(Outcome.NOTHING_NEW, "none"), BackOff())
+    assert (await store.prune("shop", everything)).versions == (2,)
 
 
 async def test_a_dry_run_says_the_same_and_removes_nothing(store: Store) -> None:

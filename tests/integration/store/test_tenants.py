@@ -8,6 +8,7 @@ from sleeptime.core.call import Call, Phase
 from sleeptime.core.errors import InputError, NotFound
 from sleeptime.core.query import Query
 from sleeptime.core.usage import Usage
+from sleeptime.store.entry import Keep
 from sleeptime.store.store import Store
 from tests.integration.store.builders import context, learned, note
 
@@ -23,7 +24,15 @@ async def test_nothing_of_another_tenant_can_be_read(store: Store) -> None:
     await store.record_query(QUERY)
     other = store.for_tenant("other")
     assert (await other.contexts(), await other.calls(), await other.queries()) == ((), (), ())
-    for look_up in (other.context, other.live, other.serving, other.learned_versions, other.calls, other.queries):
+    for look_up in (
+        other.context,
+        other.live,
+        other.serving,
+        other.shown,
+        other.learned_versions,
+        other.calls,
+        other.queries,
+    ):
         with pytest.raises(NotFound):
             await look_up("shop")
     with pytest.raises(NotFound):
@@ -34,11 +43,18 @@ async def test_nothing_of_another_tenant_can_be_changed(store: Store) -> None:
     await store.add_context(SHOP)
     number = await store.stage(learned(SHOP, note("x", *SHOP.parts)))
     other = store.for_tenant("other")
-    for change in (other.make_live("shop", number), other.rollback("shop", number), other.record_query(QUERY)):
+    for change in (
+        other.make_live("shop", number),
+        other.approve("shop", number),
+        other.reject("shop", number, "no"),
+        other.rollback("shop", number),
+        other.prune("shop", Keep(last=1, days=0)),
+        other.record_query(QUERY),
+        other.stage(learned(SHOP, note("theirs"))),
+        other.commit_sleep(learned(SHOP, note("theirs"))),
+    ):
         with pytest.raises(NotFound):
             await change
-    with pytest.raises(NotFound):
-        await other.stage(learned(SHOP, note("theirs")))
     assert len(await store.learned_versions("shop")) == 1
 
 
