@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydantic_ai.models import Model
 from pydantic_ai.settings import ModelSettings
@@ -14,6 +15,7 @@ from sleeptime.core.tokens import TokenCounter, approximate_tokens
 from sleeptime.core.usage import Usage
 from sleeptime.sleep.carry import carry_over
 from sleeptime.sleep.drafts import Drafts, Models, Progress, make_drafts, told_digest
+from sleeptime.sleep.grounds import grounded
 from sleeptime.sleep.incremental import Agenda, all_parts
 from sleeptime.sleep.merge import Combined, concat, merge
 from sleeptime.sleep.outcome import Draft, SleepResult
@@ -157,12 +159,13 @@ def _combine(piece: Piece, drafts: Sequence[Draft], settings: SleepSettings) -> 
         return Combined(())
     if settings.combine is Combine.CONCAT:
         return concat(written)
-    return merge(
+    merged = merge(
         written,
         context_text="\n".join(part.text for part in piece.parts),
         min_votes=settings.min_votes,
         grounded_only=settings.grounded_only,
     )
+    return replace(merged, notes=grounded(merged.notes, piece.parts))
 
 
 def _put_together(carried: Sequence[Note], pieces: Sequence[Combined], settings: SleepSettings) -> Combined:

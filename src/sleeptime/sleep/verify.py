@@ -97,7 +97,7 @@ def judged(notes: Sequence[Note], context_text: str) -> tuple[tuple[Note, ...], 
         grounded.update(new)
         values = [read_number(notes[i].value) for i in new]
         known |= {value[0] for value in values if value is not None}
-    said = _plain(context_text)
+    said = plain(context_text)
     verdicts = [
         Verdict.REFUTED
         if workings[i].verdict is Verdict.REFUTED
@@ -111,7 +111,7 @@ def judged(notes: Sequence[Note], context_text: str) -> tuple[tuple[Note, ...], 
 
 
 def _is_verified(note: Note, is_grounded: bool, said: str) -> bool:
-    if note.kind is NoteKind.FACT and len(_plain(note.text)) > 2 and _plain(note.text) in said:
+    if note.kind is NoteKind.FACT and len(plain(note.text)) > 2 and plain(note.text) in said:
         return True
     value, shown = read_number(note.value), numbers_in(note.text)
     if value is not None and shown and value[0] not in shown:
@@ -119,7 +119,8 @@ def _is_verified(note: Note, is_grounded: bool, said: str) -> bool:
     return is_grounded and (note.kind is not NoteKind.QUESTION or note.votes >= QUESTION_VOTES)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """The words alone, with a space around each, so that words of one text are looked for in another."""
     words = re.findall(r"[^\W_]+", text.casefold())
     return f" {' '.join(words)} "
 
