@@ -22,18 +22,23 @@ def shown_parts(messages: list[ModelMessage]) -> list[tuple[str, str]]:
 
 
 def note_taker(
-    *, model_name: str = "note taker", pairs: bool = False, failures: Mapping[str, Exception] | None = None
+    *,
+    model_name: str = "note taker",
+    num_chars: int | None = None,
+    pairs: bool = False,
+    failures: Mapping[str, Exception] | None = None,
 ) -> ScriptedModel:
     """Writes one note per part, which says its text and names it; a memory says all texts.
 
     Args:
         model_name: name in the ledger.
+        num_chars: how much of a text a note says; all of it by default.
         pairs: write a note on each two parts that stand beside each other, too.
         failures: what it raises when it is shown a part of this name.
     """
 
     def reply(messages: list[ModelMessage], parameters: ModelRequestParameters) -> AnyReply:
-        parts = shown_parts(messages)
+        parts = [(name, text[:num_chars]) for name, text in shown_parts(messages)]
         for name, _ in parts:
             if name in (failures or {}):
                 return (failures or {})[name]

@@ -109,7 +109,7 @@ async def append(
     ids = await _add_parts(connection, tenant, added)
     parts = [(part.name, part.part_id) for part in there] + [(part.name, ids[part.sha256]) for part in added]
     version = version_of([*((part.name, part.sha256) for part in there), *((part.name, part.sha256) for part in added)])
-    await _stand_at(connection, tenant, name, before, version, parts)
+    await _stand_at(connection, tenant, name, before, version, parts, num_same=len(there))
     return Appended(version, names, num_parts, num_bytes)
 
 
@@ -128,6 +128,8 @@ async def _stand_at(
     before: Head | None,
     version: str,
     parts: Sequence[version_rows.PartOfLine],
+    *,
+    num_same: int = 0,
 ) -> None:
     """Let a context stand at a version; make it when there was none."""
     now = datetime.now(UTC)
@@ -137,7 +139,7 @@ async def _stand_at(
         await version_rows.add_version(connection, context_id, None, version, parts, now)
         return
     await connection.execute(update(ContextRow).where(ContextRow.id == before.id).values(version=version))
-    await version_rows.add_version(connection, before.id, before.version, version, parts, now)
+    await version_rows.add_version(connection, before.id, before.version, version, parts, now, num_same=num_same)
 
 
 async def _add_parts(connection: AsyncConnection, tenant: str, parts: Sequence[Part]) -> dict[str, int]:

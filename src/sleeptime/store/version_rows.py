@@ -50,6 +50,8 @@ async def add_version(
     version: str,
     parts: Sequence[PartOfLine],
     now: datetime,
+    *,
+    num_same: int = 0,
 ) -> None:
     """Keep the parts of a version, unless it was seen before.
 
@@ -59,11 +61,12 @@ async def add_version(
         version: the new version.
         parts: of the new version, in order.
         now: when it came.
+        num_same: so many parts are known to be all those of the version before.
     """
     if await find_version(connection, context_id, version) is not None:
         return
     line_id = None if before is None else await _line_of(connection, context_id, before)
-    there = 0 if line_id is None else await _length_of_common_line(connection, line_id, parts)
+    there = 0 if line_id is None else await _num_shared(connection, line_id, parts, num_same)
     values = {
         "context_id": context_id,
         "version": version,
@@ -122,13 +125,13 @@ async def _line_of(connection: AsyncConnection, context_id: int, version: str) -
     return int((await connection.execute(line_id)).scalar_one())
 
 
-async def _length_of_common_line(connection: AsyncConnection, line_id: int, parts: Sequence[PartOfLine]) -> int:
-    """How many rows a line has, or 0 when the parts do not begin like it: all of the line, or all of the parts."""
-    rows = (
-        select(VersionPartRow.name, VersionPartRow.part_id)
-        .where(VersionPartRow.version_id == line_id)
-        .order_by(VersionPartRow.position)
-    )
+async def _num_shared(connection: AsyncConnection, line_id: int, parts: Sequence[PartOfLine], num_same: int) -> int:
+    """How many parts a line already has, all of its own or all of these; 0 when the two differ before either ends."""
+    of_line = VersionPartRow.version_id == line_id
+    last = (await connection.execute(select(func.max(VersionPartRow.position)).where(of_line))).scalar_one()
+    if num_same and last == num_same - 1:
+        return num_same
+    rows = select(VersionPartRow.name, VersionPartRow.part_id).where(of_line).order_by(VersionPartRow.position)
     line = [(name, part_id) for name, part_id in await connection.execute(rows)]
     common = min(len(line), len(parts))
     return common if line[:common] == list(parts[:common]) else 0
