@@ -87,13 +87,14 @@ async def add_version(
 async def load_parts(connection: AsyncConnection, version_id: int) -> tuple[Part, ...]:
     """The parts of a version with their texts."""
     rows = await connection.execute(_of_version(version_id, VersionPartRow.name, PartRow.text))
-    return tuple(Part(name, text) for name, text in rows)
+    return tuple(Part(name, text) for name, text in rows.all())
 
 
 async def list_parts(connection: AsyncConnection, version_id: int) -> tuple[PartEntry, ...]:
     """The parts of a version without their texts."""
     columns = (VersionPartRow.name, PartRow.id, PartRow.sha256, PartRow.size)
-    return tuple(PartEntry(*row) for row in await connection.execute(_of_version(version_id, *columns)))
+    rows = await connection.execute(_of_version(version_id, *columns))
+    return tuple(PartEntry(*row) for row in rows.all())
 
 
 async def part_digests(connection: AsyncConnection, version_id: int) -> tuple[str, ...]:
