@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sleeptime.core.back_off import Quarantine, SleepState
     from sleeptime.core.job import Job, NewJob
     from sleeptime.jobs.sleep_job import Ran
+    from sleeptime.models.traffic import Traffic
     from sleeptime.plan import SleepPlan
     from sleeptime.sources import Progress
     from sleeptime.store.entry import Keep, Pruned
@@ -108,6 +109,7 @@ class Sleeptime:
         self._resources = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._under_way = UnderWay()
+        self._traffic: Traffic | None = None
 
     @classmethod
     def sync(cls, *args: Any, **kwargs: Any) -> SyncSleeptime:
@@ -124,7 +126,7 @@ class Sleeptime:
 
     async def close(self) -> None:
         """Close connections; what was accepted is kept. The next call opens them again."""
-        self._store, self._model = None, None
+        self._store, self._model, self._traffic = None, None, None
         await self._resources.aclose()
 
     async def add(
@@ -198,7 +200,12 @@ class Sleeptime:
         return plan_sleep(model, unstudied.context, agenda, sleep_settings(model, settings), settings.tier)
 
     async def sleep(
-        self, name: str, *, progress: Callable[[int, int], None] | None = None, **changes: Unpack[SleepChanges]
+        self,
+        name: str,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        waiting: Callable[[str], None] | None = None,
+        **changes: Unpack[SleepChanges],
     ) -> Slept:
         """Think about a context; what is learned is live when this returns, unless it is refused or is to be approved.
 
@@ -208,6 +215,8 @@ class Sleeptime:
         Args:
             name: of the context.
             progress: called after every draft with the number done and the number of drafts.
+            waiting: called, again and again, with what the sleep waits for when it has to: the end of a batch, or a
+                provider that fails.
             changes: settings for this sleep alone, such as ``strategy`` and ``drafts``.
 
         Returns:
@@ -228,8 +237,9 @@ class Sleeptime:
         async def open_model(_: Settings) -> Model:
             return model
 
-        means = Means(store, settings, open_model, self._rng, under_way=self._under_way)
-        job, ran = await ByHand(store, means).sleep(name, new, progress=progress)
+        traffic = self._traffic_of(store)
+        means = Means(store, settings, open_model, self._rng, under_way=self._under_way, traffic=traffic)
+        job, ran = await ByHand(store, means).sleep(name, new, progress=progress, waiting=waiting)
         if ran is not None and isinstance(ran.error, InputError):
             raise ran.error
         return await _slept(store, job, ran)
@@ -338,9 +348,10 @@ class Sleeptime:
         began_s = time.perf_counter()  # opening is paid by the first query alone, and says nothing about routes
         serving = await store.serving(name)
         calls, query_id, at = self._calls(store), uuid4().hex, datetime.now(UTC)
+        ledger = self._traffic_of(store).led(calls, model)
         room = await notes_room(model, serving.context, query, settings.notes_limit_tokens)
         found = await answer(
-            plan.apply(self._metered(model, calls, Phase.WAKE, name, query_id=query_id)),
+            plan.apply(self._metered(model, ledger, Phase.WAKE, name, query_id=query_id)),
             serving.context,
             serving.learned,
             query,
@@ -534,6 +545,14 @@ class Sleeptime:
         from sleeptime.store.calls import StoredCalls
 
         return _Recorder(PatientLedger(StoredCalls(store, caps), self._under_way))
+
+    def _traffic_of(self, store: Store) -> Traffic:
+        """What this process sends to providers, in sleep and for queries."""
+        from sleeptime.models.traffic import Traffic
+
+        if self._traffic is None:
+            self._traffic = Traffic(store.rates, store.breakers, self.settings.pace, self.settings.breaker)
+        return self._traffic
 
     def _metered(self, model: Model, ledger: CallLedger, phase: Phase, context: str, **given: Any) -> Model:
         """The model with each attempt in the ledger, and its failures retried and mapped."""

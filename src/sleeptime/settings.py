@@ -17,9 +17,12 @@ from pydantic_settings import (
 )
 from pydantic_settings.exceptions import SettingsError
 
+from sleeptime.core.batch import BatchPolicy
+from sleeptime.core.breaker import BreakerPolicy
 from sleeptime.core.budget import EffortLevel
 from sleeptime.core.caps import Cap, Caps
 from sleeptime.core.errors import InputError
+from sleeptime.core.pace import Pace
 from sleeptime.core.price import Tier
 from sleeptime.sleep.acceptance import AcceptanceRules
 from sleeptime.sources.limits import SourceLimits
@@ -83,6 +86,16 @@ class Settings(BaseSettings):
     keep_days: float = Field(default=30.0, ge=0, le=36_500)
     keep_queried: bool = True
 
+    max_calls_at_once: int | None = Field(default=16, ge=1)
+    max_requests_per_minute: int | None = Field(default=None, ge=1)
+    max_tokens_per_minute: int | None = Field(default=None, ge=1)
+    max_turn_wait_s: float = Field(default=300.0, gt=0, allow_inf_nan=False)
+    breaker_errors: int = Field(default=5, ge=1)
+    breaker_pause_s: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    breaker_longest_pause_s: float = Field(default=1800.0, gt=0, allow_inf_nan=False)
+    batch_deadline_s: float = Field(default=86_400.0, gt=0, le=31_536_000)
+    batch_poll_s: float = Field(default=10.0, gt=0, le=600)
+
     worker_concurrency: int = Field(default=4, ge=1, le=1000)
     dead_after_s: float = Field(default=15.0, gt=0, allow_inf_nan=False)
     drain_timeout_s: float = Field(default=60.0, ge=0, allow_inf_nan=False)
@@ -117,6 +130,23 @@ class Settings(BaseSettings):
             context_day=Cap(self.max_tokens_per_context_day, self.max_usd_per_context_day),
             tenant_day=Cap(self.max_tokens_per_day, self.max_usd_per_day),
         )
+
+    @property
+    def pace(self) -> Pace:
+        """The limits on what sleep sends to one provider."""
+        return Pace(
+            self.max_calls_at_once, self.max_requests_per_minute, self.max_tokens_per_minute, self.max_turn_wait_s
+        )
+
+    @property
+    def breaker(self) -> BreakerPolicy:
+        """When a model that fails is left alone, and for how long."""
+        return BreakerPolicy(self.breaker_errors, self.breaker_pause_s, self.breaker_longest_pause_s)
+
+    @property
+    def batch(self) -> BatchPolicy:
+        """How long batches are waited for, and how often the provider is asked."""
+        return BatchPolicy(self.batch_deadline_s, self.batch_poll_s)
 
     @property
     def acceptance_rules(self) -> AcceptanceRules:

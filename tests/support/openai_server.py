@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI, Request
 from pydantic_ai.messages import (
     ModelMessage,
@@ -38,6 +35,8 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 from pydantic_ai.usage import RequestUsage
 from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from tests.support.serving import serving
 
 Json = dict[str, Any]
 
@@ -149,30 +148,9 @@ class OpenAIServer:
 def openai_server(model: Model, faults: Sequence[Fault] = ()) -> Iterator[OpenAIServer]:
     """Serve ``model`` on a random port of 127.0.0.1 until the block ends."""
     served = OpenAIServer(model, list(faults))
-    config = uvicorn.Config(
-        _app(served),
-        host="127.0.0.1",
-        port=0,
-        log_level="critical",
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, name="openai-server", daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 10
-    while not server.started:
-        assert thread.is_alive(), "the test server died"
-        assert time.monotonic() < deadline, "the test server did not start"
-        time.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    served.url = f"http://127.0.0.1:{port}/v1"
-    try:
+    with serving(_app(served)) as url:
+        served.url = f"{url}/v1"
         yield served
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
 
 
 def _app(served: OpenAIServer) -> FastAPI:

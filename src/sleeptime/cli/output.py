@@ -104,11 +104,13 @@ def _stdout() -> Console:
 
 
 class ProgressBar:
-    """One line on the terminal that is updated; nothing at all where stderr is not a terminal."""
+    """One line on the terminal that is updated; where stderr is not a terminal, only what is waited for is said."""
 
     def __init__(self, progress: Progress | None, label: str) -> None:
         self._progress = progress
         self._task = None if progress is None else progress.add_task(label, total=None)
+        self._label = label
+        self._awaited = ""
 
     def update(self, done: int, total: int | None = None, *, label: str | None = None) -> None:
         """Show how far the work is; `total` None means that it is not known."""
@@ -116,6 +118,16 @@ class ProgressBar:
             self._progress.update(self._task, completed=done, total=total)
             if label is not None:
                 self._progress.update(self._task, description=label)
+
+    def wait(self, reason: str) -> None:
+        """Say what the work waits for, once for each thing; stopped meanwhile, it can be gone on with."""
+        if reason == self._awaited:
+            return
+        self._awaited = reason
+        if self._progress is not None and self._task is not None:
+            self._progress.console.print(shown(f"{self._label}: {reason}"), markup=False, highlight=False)
+        else:
+            hint(f"{self._label}: {reason}")
 
 
 @contextmanager

@@ -90,7 +90,7 @@ def sleep(
     with progress_bar(f"sleeping on {name}") as bar:
 
         async def work(sleeptime: Sleeptime) -> Slept:
-            return await sleeptime.sleep(name, progress=bar.update)
+            return await sleeptime.sleep(name, progress=bar.update, waiting=bar.wait)
 
         slept = run(work, **given)
     print_json(_as_dict(slept)) if as_json else _show(slept)

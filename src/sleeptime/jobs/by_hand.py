@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -49,13 +49,21 @@ class ByHand:
         self._dead_after = timedelta(seconds=means.settings.dead_after_s)
         self._host = this_host()
 
-    async def sleep(self, name: str, new: NewJob, *, progress: Progress | None = None) -> tuple[Job, Ran | None]:
+    async def sleep(
+        self,
+        name: str,
+        new: NewJob,
+        *,
+        progress: Progress | None = None,
+        waiting: Callable[[str], None] | None = None,
+    ) -> tuple[Job, Ran | None]:
         """Run the job to its end, or wait for whoever runs it.
 
         Args:
             name: of the context.
             new: what is asked for.
             progress: told after every draft.
+            waiting: told, again and again, what a job waits for that has nothing to do before a moment.
 
         Returns:
             the job, over or paused by a user, and the run that was made here, if one was.
@@ -73,6 +81,8 @@ class ByHand:
                     await asyncio.sleep(LOOK_S)
                     await self._reap()
                 job = await self._store.jobs.job(job.id)
+                if waiting is not None and job.state is JobState.WAITING:
+                    waiting(job.reason)
                 await self._wait_until_due(job)
                 taken = await means.store.work.take(job.id, job.run, means.worker_id)
                 job, is_mine = taken or job, taken is not None

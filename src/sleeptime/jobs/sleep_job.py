@@ -25,13 +25,16 @@ from sleeptime.core.job import Ending, Job, JobState
 from sleeptime.core.note import LearnedContext
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.policy import Policy
+from sleeptime.core.price import Tier
 from sleeptime.gate.caps import PatientLedger, UnderWay
 from sleeptime.jobs.brake import BrakedCalls
 from sleeptime.jobs.snapshot import agenda_of, settings_of, sleep_settings
+from sleeptime.models.batch import JobBatches
 from sleeptime.models.budgets import sleep_effort
 from sleeptime.models.metered import MeteredModel
 from sleeptime.models.retry import RetryModel
 from sleeptime.models.tiers import tier_settings
+from sleeptime.models.traffic import Traffic
 from sleeptime.settings import Settings, changed_settings
 from sleeptime.sleep.outcome import SleepResult
 from sleeptime.sleep.sleep import sleep_on
@@ -60,6 +63,7 @@ class Means:
         worker_id: who this process is.
         is_stopping: whether runs are to stop before their next call.
         under_way: the calls of this process.
+        traffic: of this process to providers; None keeps no limits.
         back_off: how long contexts rest after a sleep.
     """
 
@@ -70,6 +74,7 @@ class Means:
     worker_id: str = ""
     is_stopping: Callable[[], bool] = lambda: False
     under_way: UnderWay = field(default_factory=UnderWay)
+    traffic: Traffic | None = None
     back_off: BackOff = field(default_factory=BackOff)
 
 
@@ -141,7 +146,9 @@ class SleepJob:
         settings = changed_settings(settings_of(job, self._means.settings), **policy.limits)
         model = await self._means.open_model(settings)
         unstudied = await store.unstudied(job.context, job.context_version, job.base)
-        ledger = self._ledger(settings.caps)
+        ledger = self._ledger(model, settings.caps)
+        is_batch = settings.tier is Tier.BATCH
+        batches = JobBatches(model, store.batches, job.id, settings.batch) if is_batch else None
 
         def of_draft(draft: int) -> Model:
             metered = MeteredModel(
@@ -152,6 +159,7 @@ class SleepJob:
                 job_id=job.id,
                 draft=draft,
                 tier=settings.tier,
+                batches=batches,
                 max_output_tokens=settings.max_output_tokens if settings.caps else None,
             )
             return RetryModel(metered, rng=self._means.rng)
@@ -172,11 +180,12 @@ class SleepJob:
         committed = await self._commit(result.learned, result, settings)
         return Ran(JobState.OVER, result, committed)
 
-    def _ledger(self, caps: Caps) -> CallLedger:
+    def _ledger(self, model: Model, caps: Caps) -> CallLedger:
         means = self._means
         stored = StoredCalls(self._store, caps, worker=means.worker_id)
         self._brake = BrakedCalls(stored, means.store.work, self._job, means.is_stopping)
-        return PatientLedger(self._brake, means.under_way)
+        patient = PatientLedger(self._brake, means.under_way)
+        return patient if means.traffic is None else means.traffic.led(patient, model)
 
     async def _commit(self, learned: LearnedContext, result: SleepResult, settings: Settings) -> Committed:
         """Keep what was learned and let the job be over, in one transaction."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic_ai.models import Model
 
 from sleeptime.core.job import BY_TRIGGER, Job, NewJob
+from sleeptime.core.price import Tier
 from sleeptime.models.budgets import sleep_temperature
 from sleeptime.models.resolve import prompt_profile
 from sleeptime.settings import Settings, restored_settings
@@ -37,6 +38,8 @@ KEPT: Final = (
 """Settings that go with a job. All others are those of the worker: where it keeps, how it waits, what it may spend."""
 
 _PROMPT: Final = "prompt"
+_TOGETHER: Final = 10_000
+"""More drafts than a sleep makes."""
 
 
 def new_job(
@@ -89,7 +92,8 @@ def sleep_settings(model: Model, settings: Settings) -> SleepSettings:
         seed=settings.seed,
         max_rethinks=settings.max_rethinks,
         max_note_tokens=settings.max_note_tokens,
-        concurrency=settings.concurrency,
+        # In a batch all drafts wait together.
+        concurrency=settings.concurrency if settings.tier is not Tier.BATCH else _TOGETHER,
         profile=prompt_profile(model),
         piece_tokens=settings.piece_tokens,
         piece_parts=settings.piece_parts,

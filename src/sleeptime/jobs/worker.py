@@ -24,6 +24,7 @@ from sleeptime.jobs.model_pool import ModelPool
 from sleeptime.jobs.process import this_host
 from sleeptime.jobs.reaper import Reaper
 from sleeptime.jobs.sleep_job import Means, SleepJob
+from sleeptime.models.traffic import Traffic
 from sleeptime.settings import Settings
 from sleeptime.store.store import Store
 
@@ -70,7 +71,13 @@ class JobWorker:
         self._work = store.work
         self._is_stopping = False
         self._means = Means(
-            store, settings, models.opened, rng, worker_id=self.id, is_stopping=lambda: self._is_stopping
+            store,
+            settings,
+            models.opened,
+            rng,
+            worker_id=self.id,
+            is_stopping=lambda: self._is_stopping,
+            traffic=Traffic(store.rates, store.breakers, settings.pace, settings.breaker),
         )
         self._engine = Engine(settings.database_url, self.id, settings.worker_concurrency, self._run)
         self._dispatch = Dispatch(self._work, self._engine, self.id, settings, self._means.back_off)

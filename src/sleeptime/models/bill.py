@@ -74,8 +74,10 @@ def bill_of(
 
 
 def _served_tier(response: ModelResponse | None, asked: Tier) -> Tier:
-    details = response.provider_details if response is not None else None
-    served = (details or {}).get("service_tier")
+    details = (response.provider_details if response is not None else None) or {}
+    if details.get("processing") == "batch":  # said by pydantic-ai; what the provider says is the tier within the batch
+        return Tier.BATCH
+    served = details.get("service_tier")
     return _SERVED_TIER.get(served, asked) if isinstance(served, str) else asked
 
 

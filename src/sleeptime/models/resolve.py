@@ -10,6 +10,8 @@ from sleeptime.core.errors import InputError, UnknownModel
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
+    from pydantic_ai.models.anthropic import AnthropicModel
+    from pydantic_ai.models.openai import OpenAIResponsesModel
     from pydantic_ai.settings import ModelSettings
 
 MODEL_FORMS: Final = (
@@ -35,24 +37,25 @@ def resolve_model(name: str, *, timeout_s: float = 60.0) -> Model:
         UnknownModel: the name has none of the forms.
         InputError: a key or a provider's package is missing, or a script cannot be read.
     """
+    settings = _settings(timeout_s)
     kind, _, rest = name.strip().partition(":")
     if kind == "nano" and not rest:
         from sleeptime.models.nano import NanoModel
 
         return NanoModel()
     if kind == "openai-compatible":
-        return _compatible(name, rest, _settings(timeout_s))
+        return _compatible(name, rest, settings)
     if rest and kind == "scripted":
         from sleeptime.models.scripted import ScriptedModel
 
         return ScriptedModel.from_file(rest)
     if rest and kind == "openai":
-        return _openai(rest, _settings(timeout_s))
+        return _with_client_limits(_openai(rest), timeout_s)
     if rest and kind == "anthropic":
-        return _anthropic(rest, _settings(timeout_s))
+        return _with_client_limits(_anthropic(rest), timeout_s)
     if rest and kind == "google":
-        return _google(rest, _settings(timeout_s))
-    if rest and (model := _inferred(name.strip(), _settings(timeout_s))) is not None:
+        return _google(rest, settings)
+    if rest and (model := _inferred(name.strip(), settings)) is not None:
         return model
     raise UnknownModel(f"no model answers to {name!r}; allowed: {MODEL_FORMS}")
 
@@ -101,19 +104,26 @@ def _compatible(name: str, address: str, settings: ModelSettings) -> Model:
     return CompatibleChatModel(model_name, base_url=url, api_key=api_key, settings=settings)
 
 
-def _openai(model_name: str, settings: ModelSettings) -> Model:
+def _with_client_limits(model: OpenAIResponsesModel | AnthropicModel, timeout_s: float) -> Model:
+    """Give the limits of `_settings` to the model's client: a batch API refuses them in a request."""
+    model.client.timeout = timeout_s
+    model.client.max_retries = 0
+    return model
+
+
+def _openai(model_name: str) -> OpenAIResponsesModel:
     if "OPENAI_BASE_URL" not in os.environ:
         _need_key("openai", "OPENAI_API_KEY")
     from pydantic_ai.models.openai import OpenAIResponsesModel
 
-    return OpenAIResponsesModel(model_name, provider="openai", settings=settings)
+    return OpenAIResponsesModel(model_name, provider="openai")
 
 
-def _anthropic(model_name: str, settings: ModelSettings) -> Model:
+def _anthropic(model_name: str) -> AnthropicModel:
     _need_key("anthropic", "ANTHROPIC_API_KEY")
     from pydantic_ai.models.anthropic import AnthropicModel
 
-    return AnthropicModel(model_name, provider="anthropic", settings=settings)
+    return AnthropicModel(model_name, provider="anthropic")
 
 
 def _google(model_name: str, settings: ModelSettings) -> Model:

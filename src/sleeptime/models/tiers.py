@@ -1,4 +1,4 @@
-"""Tiers: the provider's own setting for each price and speed class of a single request."""
+"""Tiers: the provider's own setting for each price and speed class of a request. A batch is another way to ask."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic_ai.settings import ModelSettings, ServiceTier
 
 from sleeptime.core.errors import InputError
 from sleeptime.core.price import Tier
+from sleeptime.models.sent_batches import has_batches
 
 _SERVICE_TIERS: Final[dict[str, dict[Tier, ServiceTier]]] = {
     "openai": {Tier.STANDARD: "default", Tier.PRIORITY: "priority", Tier.FLEX: "flex"},
@@ -19,16 +20,17 @@ _SERVICE_TIERS: Final[dict[str, dict[Tier, ServiceTier]]] = {
 
 
 def tier_settings(model: Model, tier: Tier) -> ModelSettings:
-    """The settings that ask ``model`` for a tier; none where standard is all there is.
+    """The settings that ask ``model`` for a tier; none where standard is all there is, and none for a batch.
 
     Raises:
-        InputError: the model has no such tier, or only its batch API has; the message names the tiers it has.
+        InputError: the model has no such tier; the message names the tiers it has.
     """
     offered = _SERVICE_TIERS.get(model.system, {})
     if tier in offered:
         return ModelSettings(service_tier=offered[tier])
-    if tier is Tier.STANDARD:
+    can_batch = has_batches(model)
+    if tier is Tier.STANDARD or (tier is Tier.BATCH and can_batch):
         return ModelSettings()
-    names = ", ".join(offered) or Tier.STANDARD.value
-    why = "a batch is a file of requests, answered within a day" if tier is Tier.BATCH else "its provider offers none"
-    raise InputError(f"{model.model_name} has no tier {tier.value} for a single request ({why}); allowed: {names}")
+    names = [*offered] or [Tier.STANDARD]
+    names += [Tier.BATCH] * can_batch
+    raise InputError(f"{model.model_name} has no tier {tier.value}; allowed: {', '.join(names)}")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from datetime import UTC, datetime
 
 import pytest
 from pydantic_ai.direct import model_request, model_request_stream
@@ -14,7 +12,7 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
 from sleeptime.core.call import NOTHING, OK, RUNNING, Call, Phase
-from sleeptime.core.errors import BadReply, CapReached, ModelTimeout, NotNow, RateLimited
+from sleeptime.core.errors import BadReply, CapReached, ModelTimeout, RateLimited
 from sleeptime.core.price import Tier, billed_cost_usd
 from sleeptime.core.usage import Usage
 from sleeptime.models.metered import STOPPED, MeteredModel
@@ -47,7 +45,7 @@ async def test_a_call_holds_who_what_and_how_much() -> None:
     assert call.at.tzinfo is not None
 
 
-@pytest.mark.parametrize(("tier", "factor"), [(Tier.PRIORITY, 2.0), (Tier.FLEX, 0.5), (Tier.BATCH, 0.5)])
+@pytest.mark.parametrize(("tier", "factor"), [(Tier.PRIORITY, 2.0), (Tier.FLEX, 0.5)])
 async def test_the_tier_sets_the_price(tier: Tier, factor: float) -> None:
     costs = []
     for each in (Tier.STANDARD, tier):
@@ -300,21 +298,6 @@ async def test_a_streamed_answer_is_not_paid_twice_and_a_cut_one_is_no_answer() 
     assert replayed
     assert stream.get().parts == [TextPart("seventy two")]
     assert script.requests == []
-
-
-async def test_a_call_that_a_provider_has_in_hand_is_asked_for_again_by_its_id() -> None:
-    ledger = MemoryLedger()
-    waits = NotNow("in hand", datetime(2026, 5, 5, tzinfo=UTC))
-    script = ScriptedModel([waits, Reply(["72"], usage=USAGE)], model_name="gpt-5", system="openai")
-    for _ in range(2):
-        model = MeteredModel(script, ledger, phase=Phase.SLEEP, context="docs", job_id="j1", draft=0, tier=Tier.BATCH)
-        with contextlib.suppress(NotNow):
-            await model_request(model, ASK)
-        if not ledger.calls:
-            assert list(ledger.running) == ledger.left
-    [call] = ledger.calls
-    assert ledger.left == [call.id]
-    assert call.outcome == OK
 
 
 async def test_a_reply_that_reports_no_usage_has_no_known_cost() -> None:
