@@ -18,16 +18,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict, Unpack
 from uuid import uuid4
 
 from sleeptime.core.budget import Budget, parse_budget
-from sleeptime.core.call import Call, CallLedger, Phase
-from sleeptime.core.caps import NO_CAPS, Caps
+from sleeptime.core.call import CallLedger, Phase
+from sleeptime.core.caps import Caps
 from sleeptime.core.context import Context, Part
-from sleeptime.core.errors import InputError, UnknownModel
+from sleeptime.core.errors import InputError, NotFound, UnknownModel
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.query import Query
-from sleeptime.gate.caps import PatientLedger, UnderWay
-from sleeptime.ledger.record import Totals, ledger_rows, total, totals_by_phase
+from sleeptime.core.spend import Lane, Scope, utc_day
+from sleeptime.core.totals import Totals
+from sleeptime.gate.caps import UnderWay
 from sleeptime.ledger.savings import measure_saving
-from sleeptime.results import Added, BudgetSaving, LearnedNotes, Ledger, NotesDiff, Slept
+from sleeptime.results import Added, BudgetSaving, CapLeft, LearnedNotes, Ledger, NotesDiff, Slept
 from sleeptime.settings import Settings, changed_settings, load_settings
 from sleeptime.store.outage import outlast
 
@@ -337,6 +338,7 @@ class Sleeptime:
         from sleeptime.models.budgets import budget_request
         from sleeptime.models.resolve import model_family, prompt_profile
         from sleeptime.models.room import notes_room
+        from sleeptime.store.calls import StoredCalls
         from sleeptime.wake.answer import answer
 
         settings = self.settings
@@ -347,7 +349,7 @@ class Sleeptime:
         plan = budget_request(model, allowed)
         began_s = time.perf_counter()  # opening is paid by the first query alone, and says nothing about routes
         serving = await store.serving(name)
-        calls, query_id, at = self._calls(store), uuid4().hex, datetime.now(UTC)
+        calls, query_id, at = StoredCalls(store), uuid4().hex, datetime.now(UTC)
         ledger = self._traffic_of(store).led(calls, model)
         room = await notes_room(model, serving.context, query, settings.notes_limit_tokens)
         found = await answer(
@@ -364,6 +366,7 @@ class Sleeptime:
             count_tokens=room.count,
             cache_point=model_family(model) == "anthropic",
         )
+        totals = Totals.of(calls.ended)
         answered = Query(
             context=name,
             text=query,
@@ -372,8 +375,8 @@ class Sleeptime:
             answer=found.text,
             notes_used=found.notes_used,
             learned=serving.number if found.notes_used else None,
-            usage=calls.totals.usage,
-            cost_usd=calls.totals.cost_usd,
+            usage=totals.usage,
+            cost_usd=totals.cost_usd,
             latency_s=time.perf_counter() - began_s,
             at=at,
             id=query_id,
@@ -493,22 +496,42 @@ class Sleeptime:
         """The contexts that have a policy, by name: at most `limit` of those behind the name `after`."""
         return await (await self._opened_store()).policies.list(after=after, limit=limit)
 
-    async def ledger(self, name: str | None = None) -> Ledger:
-        """Every model call of one context or of all, added up; for one context also what sleep saved.
+    async def ledger(self, name: str | None = None, *, limit: int = 100) -> Ledger:
+        """Every model call of one context or of all, added up, beside the caps on sleep and what they leave today.
+
+        Args:
+            name: of the context; then also what sleep saved.
+            limit: of all contexts: how many have rows of their own, those that used most tokens first.
 
         Raises:
             NotFound: neither a context nor a call has this name.
         """
         store = await self._opened_store()
-        calls = await store.calls(name)
-        savings: list[BudgetSaving] = []
+        sums = await store.sums(name, limit=limit)
+        day, scope = utc_day(datetime.now(UTC)), Scope.TENANT if name is None else Scope.CONTEXT
+        today = {lane: await store.spend(scope, name or "", day=day, lane=lane) for lane in Lane}
+        caps = await self._caps(store, name)
+        of_tenant = await store.spend(Scope.TENANT, day=day)
+        left = [CapLeft(Scope.JOB, caps.job, None), CapLeft(Scope.TENANT, caps.tenant_day, of_tenant)]
+        savings = []
         if name is not None:
+            left.insert(1, CapLeft(Scope.CONTEXT, caps.context_day, today[Lane.SLEEP]))
             queries = await store.queries(name)
             for budget in dict.fromkeys(query.budget for query in queries):
-                saving = measure_saving((query for query in queries if query.budget == budget), calls)
+                saving = measure_saving((query for query in queries if query.budget == budget), sums.sleep)
                 if saving.with_notes.queries and saving.without_notes.queries:
                     savings.append(BudgetSaving(budget, saving))
-        return Ledger(ledger_rows(calls), totals_by_phase(calls), tuple(savings))
+        return Ledger(sums.rows, sums.totals, tuple(savings), sums.contexts, day, today, tuple(left))
+
+    async def _caps(self, store: Store, name: str | None) -> Caps:
+        """The caps on sleeping on a context, with those of its policy; or those that hold for all."""
+        if name is None:
+            return self.settings.caps
+        try:
+            policy = (await store.policies.standing(name)).policy
+        except NotFound:  # a context that has calls, and is not there
+            policy = None
+        return self.settings.caps if policy is None else changed_settings(self.settings, **policy.limits).caps
 
     async def _opened_store(self) -> Store:
         from sleeptime.store.store import Store
@@ -540,12 +563,6 @@ class Sleeptime:
         version, model = standing.head.version, self._given_model
         return settings, new_job(version, settings, trigger=Trigger.HAND, priority=BY_HAND, given=model)
 
-    def _calls(self, store: Store, caps: Caps = NO_CAPS) -> _Recorder:
-        """The ledger of some calls, within caps."""
-        from sleeptime.store.calls import StoredCalls
-
-        return _Recorder(PatientLedger(StoredCalls(store, caps), self._under_way))
-
     def _traffic_of(self, store: Store) -> Traffic:
         """What this process sends to providers, in sleep and for queries."""
         from sleeptime.models.traffic import Traffic
@@ -562,35 +579,9 @@ class Sleeptime:
         return RetryModel(MeteredModel(model, ledger, phase=phase, context=context, **given), rng=self._rng)
 
 
-class _Recorder:
-    """A `CallLedger` on another one, which keeps what ended in mind."""
-
-    def __init__(self, inner: CallLedger) -> None:
-        self._inner = inner
-        self._calls: list[Call] = []
-
-    async def begin(self, call: Call) -> None:
-        await self._inner.begin(call)
-
-    async def end(self, call: Call, reply: str | None = None) -> None:
-        self._calls.append(call)
-        await self._inner.end(call, reply)
-
-    async def leave(self, call: Call) -> None:
-        await self._inner.leave(call)
-
-    async def answered(self, job_id: str, key: str) -> str | None:
-        return await self._inner.answered(job_id, key)
-
-    @property
-    def totals(self) -> Totals:
-        """Sums over the calls so far."""
-        return total(self._calls)
-
-
 async def _slept(store: Store, job: Job, ran: Ran | None) -> Slept:
     """How a job ended, with what was learned, whoever ran it."""
-    totals = total(await store.job_calls(job.id))
+    totals = Totals.of(await store.job_calls(job.id))
     result = None if ran is None else ran.result
     slept = Slept(
         context=job.context,

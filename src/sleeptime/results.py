@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from sleeptime.core.call import Phase
+from sleeptime.core.caps import Cap
 from sleeptime.core.note import LearnedContext, Note
 from sleeptime.core.outcome import Outcome
+from sleeptime.core.spend import Lane, Scope, Spend
+from sleeptime.core.totals import LedgerRow, Totals
 from sleeptime.core.usage import Usage
-from sleeptime.ledger.record import LedgerRow, Totals
 from sleeptime.ledger.savings import Saving
 from sleeptime.sources.entry import Skipped
 from sleeptime.store.entry import Committed, LearnedEntry, Status
@@ -122,18 +124,46 @@ class BudgetSaving:
 
 
 @dataclass(frozen=True, slots=True)
+class CapLeft:
+    """A cap on sleep, and what it leaves.
+
+    Args:
+        scope: on whose calls it is.
+        cap: without any limit when there is none.
+        spend: what counts against it today; None for a cap on single sleeps, each of which begins at nothing.
+    """
+
+    scope: Scope
+    cap: Cap
+    spend: Spend | None
+
+    @property
+    def left(self) -> Cap:
+        """What may still be spent."""
+        return self.cap.left(self.spend or Spend())
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """Every model call, added up.
 
     Args:
-        rows: by context, phase, model and tier.
-        totals: by phase.
+        rows: by context, phase, model and tier; of all contexts, those that used most tokens.
+        totals: by phase, over all of them.
         savings: by budget, where queries were answered both with notes and without; of one context only.
+        contexts: how many contexts have calls.
+        day: the UTC date.
+        today: what was spent on that day, by lane.
+        caps: on sleep: per sleep, per context and day (of one context only), per day.
     """
 
     rows: tuple[LedgerRow, ...]
     totals: dict[Phase, Totals]
-    savings: tuple[BudgetSaving, ...] = ()
+    savings: tuple[BudgetSaving, ...]
+    contexts: int
+    day: str
+    today: dict[Lane, Spend]
+    caps: tuple[CapLeft, ...]
 
 
 @dataclass(frozen=True, slots=True)

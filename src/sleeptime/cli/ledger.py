@@ -10,9 +10,9 @@ from sleeptime.cli.options import Database, Json
 
 if TYPE_CHECKING:
     from sleeptime.app import Sleeptime
-    from sleeptime.ledger.record import Totals
+    from sleeptime.core.totals import Totals
     from sleeptime.ledger.savings import Difference, Group, Saving
-    from sleeptime.results import BudgetSaving, Ledger
+    from sleeptime.results import BudgetSaving, CapLeft, Ledger
 
 _COLUMNS = [">calls", ">failed", ">input", ">cached", ">cache write", ">output", ">reasoning", ">cost", ">seconds"]
 
@@ -21,34 +21,55 @@ def ledger(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="One context; all of them when left out.", show_default=False)
     ] = None,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Contexts that are shown: those that used most tokens.")
+    ] = 100,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Show what every model call used and cost, by context, phase and model, and what sleep saved.
+    """Show what every model call used and cost, what sleep may still spend today, and what it saved.
 
-    A cost that is not known shows as unknown (null with --json), and so does every sum that it is in.
+    A cost that is not known shows as unknown (null with --json), and so does every sum that it is in. Calls that have
+    not ended, and those that were lost with their process, are marked. Days are UTC dates.
     """
     from sleeptime.cli.output import hint, print_json
     from sleeptime.cli.run import run
 
     async def work(sleeptime: Sleeptime) -> Ledger:
-        return await sleeptime.ledger(name)
+        return await sleeptime.ledger(name, limit=limit)
 
     found = run(work, database_url=database)
     if not found.rows:
         hint("no model call was made yet")
     if as_json:
         print_json(_as_dict(found))
-    elif found.rows:
+        return
+    if found.rows:
         _show(found)
+        _show_today(found)
+    if any(item.cap for item in found.caps):
+        _show_caps(found)
+    if name is None and found.contexts > limit:
+        hint(f"{limit:,} of {found.contexts:,} contexts are shown; the totals are over all of them")
 
 
 def _as_dict(found: Ledger) -> dict[str, Any]:
+    from dataclasses import asdict
+
     return {
         "rows": [row.as_dict() for row in found.rows],
         "totals": {phase.value: totals.as_dict() for phase, totals in found.totals.items()},
         "savings": [_saving_dict(item) for item in found.savings],
+        "contexts": found.contexts,
+        "day": found.day,
+        "today": {lane.value: asdict(spend) for lane, spend in found.today.items()},
+        "caps": {item.scope.value: _cap_dict(item) for item in found.caps},
     }
+
+
+def _cap_dict(item: CapLeft) -> dict[str, Any]:
+    left = None if item.spend is None else {"tokens": item.left.max_tokens, "usd": item.left.max_usd}
+    return {"max_tokens": item.cap.max_tokens, "max_usd": item.cap.max_usd, "left": left}
 
 
 def _show(found: Ledger) -> None:
@@ -61,6 +82,34 @@ def _show(found: Ledger) -> None:
         _show_savings(found.savings)
 
 
+def _show_today(found: Ledger) -> None:
+    from sleeptime.cli.output import print_table, usd
+
+    rows = []
+    for lane, spend in found.today.items():
+        cost = f"at least {usd(spend.cost_usd)}" if spend.unpriced_calls else usd(spend.cost_usd)
+        under_way = f"{spend.reserved_tokens:,} tokens, {usd(spend.reserved_usd)}"
+        in_doubt = f"{spend.doubt_tokens:,} tokens, {usd(spend.doubt_usd)}"
+        rows.append((lane, f"{spend.calls:,}", f"{spend.tokens:,}", cost, under_way, in_doubt))
+    columns = [found.day, ">calls", ">tokens", ">cost", ">under way, at most", ">in doubt, at most"]
+    print_table(columns, rows)
+
+
+def _show_caps(found: Ledger) -> None:
+    from sleeptime.cli.output import print_table, usd
+    from sleeptime.core.caps import PER
+
+    rows: list[tuple[object, ...]] = []
+    for item in found.caps:
+        cap, left = item.cap, item.left
+        if cap.max_tokens is not None:
+            rest = f"{left.max_tokens:,} tokens" if item.spend is not None else ""
+            rows.append((PER[item.scope], f"{cap.max_tokens:,} tokens", rest))
+        if cap.max_usd is not None:
+            rows.append((PER[item.scope], usd(cap.max_usd), usd(left.max_usd) if item.spend is not None else ""))
+    print_table(["sleep may spend", ">at most", ">left today"], rows)
+
+
 def _cells(totals: Totals) -> tuple[object, ...]:
     from sleeptime.cli.output import usd
 
@@ -70,8 +119,10 @@ def _cells(totals: Totals) -> tuple[object, ...]:
     cost = usd(totals.cost_usd)
     if totals.unknown_calls and totals.known_cost_usd:
         cost = f"unknown, at least {usd(totals.known_cost_usd)}"
-    numbers = (totals.calls, totals.failed_calls, *counts, *generated)
-    return (*(f"{number:,}" for number in numbers), cost, f"{totals.latency_s:,.1f}")
+    marks = {"running": totals.running_calls, "lost": totals.lost_calls}
+    calls = ", ".join([f"{totals.calls:,}", *(f"{number:,} {mark}" for mark, number in marks.items() if number)])
+    numbers = (totals.failed_calls, *counts, *generated)
+    return (calls, *(f"{number:,}" for number in numbers), cost, f"{totals.latency_s:,.1f}")
 
 
 def _saving_dict(item: BudgetSaving) -> dict[str, Any]:

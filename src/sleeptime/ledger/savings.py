@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from statistics import fmean, variance
 from typing import Final
 
-from sleeptime.core.call import Call, Phase
 from sleeptime.core.price import break_even_queries, paper_cost
 from sleeptime.core.query import Query
-from sleeptime.ledger.record import Totals, total
+from sleeptime.core.totals import Totals
 
 FULL: Final = "full"
 """The route of a query that was answered without notes (the paper's test-time only baseline)."""
@@ -106,12 +105,12 @@ class Saving:
         return break_even_queries(self.sleep.usage.output_tokens, t * without, t * with_notes)
 
 
-def measure_saving(queries: Iterable[Query], calls: Iterable[Call]) -> Saving:
-    """Compare queries with and without notes, and add up what sleep cost.
+def measure_saving(queries: Iterable[Query], sleep: Totals) -> Saving:
+    """Compare queries with and without notes, beside what sleep cost.
 
     Args:
         queries: of one context and one budget, for a fair comparison.
-        calls: of the same contexts; all but `Phase.WAKE` count as sleep.
+        sleep: of the same contexts; verification and gate belong to it.
     """
     groups: tuple[list[Query], list[Query]] = ([], [])
     for query in queries:
@@ -120,7 +119,7 @@ def measure_saving(queries: Iterable[Query], calls: Iterable[Call]) -> Saving:
     return Saving(
         with_notes=_group(with_notes),
         without_notes=_group(without),
-        sleep=total(call for call in calls if call.phase is not Phase.WAKE),
+        sleep=sleep,
         output_tokens=_difference(without, with_notes, lambda query: float(query.usage.output_tokens)),
         cost_usd=_difference(without, with_notes, lambda query: query.cost_usd),
         latency_s=_difference(without, with_notes, lambda query: query.latency_s),

@@ -25,6 +25,8 @@ class StoredCalls:
         self._store = store
         self._caps = caps
         self._worker = worker
+        self.ended: list[Call] = []
+        """The calls that have ended, oldest first."""
 
     async def begin(self, call: Call) -> None:
         """As `CallLedger.begin`; does not wait for room."""
@@ -37,6 +39,7 @@ class StoredCalls:
 
     async def end(self, call: Call, reply: str | None = None) -> None:
         """As `CallLedger.end`."""
+        self.ended.append(call)
         await outlast(partial(self._store.record_call, replace(call, worker=self._worker), reply))
 
     async def leave(self, call: Call) -> None:

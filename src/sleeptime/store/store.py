@@ -20,6 +20,7 @@ from sleeptime.core.note import LearnedContext
 from sleeptime.core.query import Query
 from sleeptime.core.spend import Lane, Scope, Spend
 from sleeptime.core.text import checked_text
+from sleeptime.core.totals import Sums
 from sleeptime.store import (
     context_rows,
     learned_rows,
@@ -27,6 +28,7 @@ from sleeptime.store import (
     prune_rows,
     query_rows,
     spend_rows,
+    sum_rows,
     version_rows,
     wake_rows,
 )
@@ -488,6 +490,22 @@ class Store:
             if name is not None and not calls:
                 await find_head(connection, self.tenant, name)
             return calls
+
+    async def sums(self, name: str | None = None, *, limit: int = 100) -> Sums:
+        """The ledger of one context, or of all (``None``), added up by the database.
+
+        Args:
+            name: of the context.
+            limit: for all: how many contexts have rows of their own, those that used most tokens first.
+
+        Raises:
+            NotFound: there is neither a context nor a call of this name.
+        """
+        async with self._database.reading() as connection:
+            sums = await sum_rows.sum_calls(connection, self.tenant, name, limit)
+            if name is not None and not sums.rows:
+                await find_head(connection, self.tenant, name)
+            return sums
 
     async def job_calls(self, job_id: str) -> tuple[Call, ...]:
         """Calls of a job, oldest first."""

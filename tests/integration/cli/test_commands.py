@@ -255,7 +255,7 @@ def test_rich_markup_in_a_name_is_text_in_a_progress_bar(
 
 def test_an_empty_ledger_says_so(cli: Cli) -> None:
     done = cli("ledger", "--json")
-    assert done.json == {"rows": [], "totals": {}, "savings": []}
+    assert (done.json["rows"], done.json["totals"], done.json["savings"], done.json["contexts"]) == ([], {}, [], 0)
     assert "no model call" in done.err
 
 
@@ -284,3 +284,41 @@ def test_a_bad_setting_is_a_usage_error(cli: Cli, monkeypatch: pytest.MonkeyPatc
     done = cli("ledger")
     assert (done.code, done.out) == (2, "")
     assert "SLEEPTIME_DRAFTS" in done.err
+
+
+def test_messages_are_appended_from_standard_input(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, text in enumerate((b"hello", b"hello"), start=1):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+        done = cli("add", "chat", "--append", "-", "--json").json
+        assert (done["appended"], done["parts"], done["is_new"]) == ([f"message {number}"], number, True)
+
+
+def test_a_file_is_appended_once_and_never_changed_by_it(cli: Cli) -> None:
+    Path("a.md").write_text("one")
+    Path("b.md").write_text("two")
+    cli("add", "c", "a.md")
+    assert cli("add", "c", "--append", "a.md", "b.md").out.endswith("1 appended, 2 parts, 6 bytes\n")
+    assert cli("add", "c", "--append", "a.md", "b.md", "--json").json["appended"] == []
+    Path("a.md").write_text("changed")
+    done = cli("add", "c", "--append", "a.md")
+    assert (done.code, done.out) == (2, "")
+    assert "'a.md' with another text" in done.err
+
+
+def test_a_sleep_reads_what_changed_and_full_reads_all(cli: Cli) -> None:
+    Path("a.md").write_text("Tom has 3 apples.")
+    Path("b.md").write_text("Ann has 5 pears.")
+    cli("add", "c", "a.md", "b.md")
+    script(
+        writes(note("Tom: 3", parts=["a.md"]), note("Ann: 5", parts=["b.md"])), writes(note("Ann: 6", parts=["b.md"]))
+    )
+    cli("sleep", "c")
+    again = cli("sleep", "c", "--json")
+    assert (again.code, again.json["outcome"], again.json["studied"]) == (0, "skipped", 0)
+    Path("b.md").write_text("Ann has 6 pears.")
+    cli("add", "c", "a.md", "b.md")
+    plan = cli("sleep", "c", "--dry-run", "--json").json
+    assert (plan["studied"], plan["pieces"], plan["carried"]) == (1, 1, 1)
+    assert cli("sleep", "c", "--dry-run", "--full", "--json").json["studied"] == 2
+    slept = cli("sleep", "c").out
+    assert "wrote 2 notes (1 carried over), version 2" in slept

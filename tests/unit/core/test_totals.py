@@ -1,13 +1,13 @@
-"""ledger.record: sums by phase and by row; an unknown price stays unknown."""
+"""core.totals: sums over calls; an unknown price stays unknown."""
 
 from __future__ import annotations
 
 import pytest
 
-from sleeptime.core.call import Call, Phase
+from sleeptime.core.call import LOST, RUNNING, Call, Phase
 from sleeptime.core.price import Tier
+from sleeptime.core.totals import LedgerRow, Sums, Totals
 from sleeptime.core.usage import Usage
-from sleeptime.ledger.record import Totals, ledger_rows, total, totals_by_phase
 
 
 def call(phase: Phase = Phase.WAKE, cost_usd: float | None = 0.5, **other: object) -> Call:
@@ -16,51 +16,43 @@ def call(phase: Phase = Phase.WAKE, cost_usd: float | None = 0.5, **other: objec
 
 
 def test_totals_add_up_every_class() -> None:
-    sums = total([call(), call(outcome="RateLimited")])
+    sums = Totals.of([call(), call(outcome="RateLimited")])
     assert sums == Totals(2, 1, 0, Usage(2, 4, 6, 8, 4), 1.0, 0.5)
     assert sums.cost_usd == 1.0
 
 
 def test_one_unknown_price_makes_the_sum_unknown_and_keeps_the_known_part() -> None:
-    sums = total([call(), call(cost_usd=None), call()])
+    sums = Totals.of([call(), call(cost_usd=None), call()])
     assert sums.cost_usd is None
     assert (sums.unknown_calls, sums.known_cost_usd) == (1, 1.0)
     assert sums.as_dict()["cost_usd"] is None
 
 
 def test_nothing_costs_nothing() -> None:
-    assert total([]) == Totals()
-    assert total([]).cost_usd == 0.0
+    assert Totals.of([]) == Totals()
+    assert Totals.of([]).cost_usd == 0.0
 
 
-def test_phases_come_in_their_own_order_and_only_when_used() -> None:
-    sums = totals_by_phase([call(Phase.WAKE), call(Phase.SLEEP), call(Phase.WAKE, cost_usd=None)])
-    assert list(sums) == [Phase.SLEEP, Phase.WAKE]
-    assert (sums[Phase.SLEEP].cost_usd, sums[Phase.WAKE].cost_usd) == (0.5, None)
-
-
-def test_rows_keep_context_phase_model_and_tier_apart() -> None:
-    rows = ledger_rows(
+def test_calls_under_way_and_lost_ones_are_told_apart_from_failures() -> None:
+    sums = Totals.of(
         [
-            call(context="b"),
-            call(context="a", tier=Tier.BATCH),
-            call(context="a"),
-            call(context="a"),
-            call(Phase.SLEEP, context="a"),
+            call(),
+            call(outcome="RateLimited"),
+            call(cost_usd=None, outcome=LOST),
+            call(cost_usd=None, outcome=RUNNING),
         ]
     )
-    found = [(row.context, row.phase, row.tier, row.totals.calls) for row in rows]
-    assert found == [
-        ("a", Phase.SLEEP, Tier.STANDARD, 1),
-        ("a", Phase.WAKE, Tier.BATCH, 1),
-        ("a", Phase.WAKE, Tier.STANDARD, 2),
-        ("b", Phase.WAKE, Tier.STANDARD, 1),
-    ]
-    assert sum((row.totals for row in rows), Totals()).calls == 5
+    assert (sums.calls, sums.failed_calls, sums.lost_calls, sums.running_calls) == (3, 1, 1, 1)
+    assert sums.unknown_calls == 1, "what a call under way will cost is no unknown cost"
+
+
+def test_everything_but_wake_counts_as_sleep() -> None:
+    totals = {phase: Totals.of([call(phase)] * n) for n, phase in enumerate(Phase, 1)}
+    assert Sums((), totals, 0).sleep.calls == sum(n for n, phase in enumerate(Phase, 1) if phase is not Phase.WAKE)
 
 
 def test_a_row_prints_flat_with_the_published_names() -> None:
-    (row,) = ledger_rows([call(context="a")])
+    row = LedgerRow("a", Phase.WAKE, "m", Tier.STANDARD, Totals.of_call(call()))
     assert row.as_dict() == {
         "context": "a",
         "phase": "wake",
@@ -68,6 +60,8 @@ def test_a_row_prints_flat_with_the_published_names() -> None:
         "tier": "standard",
         "calls": 1,
         "failed_calls": 0,
+        "lost_calls": 0,
+        "running_calls": 0,
         "unknown_calls": 0,
         "input_tokens": 1,
         "cached_input_tokens": 2,

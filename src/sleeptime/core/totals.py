@@ -1,15 +1,14 @@
-"""Record: calls added up by context, phase, model and tier.
+"""Totals: calls added up, and the lines of the ledger.
 
 A call whose price is unknown makes the cost of every sum it is in unknown; it never counts as 0.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sleeptime.core.call import OK, Call, Phase
+from sleeptime.core.call import LOST, OK, RUNNING, Call, Phase
 from sleeptime.core.price import Tier
 from sleeptime.core.usage import Usage
 
@@ -19,12 +18,14 @@ class Totals:
     """Sums over calls.
 
     Args:
-        calls: how many, failed ones included.
+        calls: how many ended, failed and lost ones included.
         failed_calls: how many of them failed.
         unknown_calls: how many of them have an unknown cost.
         usage: their tokens.
         known_cost_usd: cost of those whose cost is known: the least that was paid.
         latency_s: their wall-clock seconds, as if one after the other.
+        lost_calls: how many of them were cut off by the end of their process: nobody knows whether they were paid.
+        running_calls: further calls, that have not ended yet.
     """
 
     calls: int = 0
@@ -33,6 +34,8 @@ class Totals:
     usage: Usage = field(default_factory=Usage)
     known_cost_usd: float = 0.0
     latency_s: float = 0.0
+    lost_calls: int = 0
+    running_calls: int = 0
 
     @property
     def cost_usd(self) -> float | None:
@@ -47,18 +50,28 @@ class Totals:
             usage=self.usage + other.usage,
             known_cost_usd=self.known_cost_usd + other.known_cost_usd,
             latency_s=self.latency_s + other.latency_s,
+            lost_calls=self.lost_calls + other.lost_calls,
+            running_calls=self.running_calls + other.running_calls,
         )
+
+    @classmethod
+    def of(cls, calls: Iterable[Call]) -> Totals:
+        """The sums over all the calls."""
+        return sum((cls.of_call(call) for call in calls), cls())
 
     @classmethod
     def of_call(cls, call: Call) -> Totals:
         """The sums over this one call."""
+        if call.outcome == RUNNING:
+            return cls(running_calls=1)
         return cls(
             calls=1,
-            failed_calls=int(call.outcome != OK),
+            failed_calls=int(call.outcome not in (OK, LOST)),
             unknown_calls=int(call.cost_usd is None),
             usage=call.usage,
             known_cost_usd=call.cost_usd or 0.0,
             latency_s=call.latency_s,
+            lost_calls=int(call.outcome == LOST),
         )
 
     def as_dict(self) -> dict[str, int | float | None]:
@@ -66,6 +79,8 @@ class Totals:
         return {
             "calls": self.calls,
             "failed_calls": self.failed_calls,
+            "lost_calls": self.lost_calls,
+            "running_calls": self.running_calls,
             "unknown_calls": self.unknown_calls,
             **self.usage.as_dict(),
             "cost_usd": self.cost_usd,
@@ -103,24 +118,21 @@ class LedgerRow:
         }
 
 
-def total(calls: Iterable[Call]) -> Totals:
-    """Sums over all the calls."""
-    return sum((Totals.of_call(call) for call in calls), Totals())
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The ledger, added up.
 
+    Args:
+        rows: by context, phase, model and tier, sorted by context and phase.
+        totals: by phase, over all contexts, shown or not.
+        contexts: how many contexts have calls.
+    """
 
-def totals_by_phase(calls: Iterable[Call]) -> dict[Phase, Totals]:
-    """Sums per phase, in the order of `Phase`; a phase without calls is left out."""
-    sums: dict[Phase, Totals] = defaultdict(Totals)
-    for call in calls:
-        sums[call.phase] += Totals.of_call(call)
-    return {phase: sums[phase] for phase in Phase if phase in sums}
+    rows: tuple[LedgerRow, ...]
+    totals: dict[Phase, Totals]
+    contexts: int
 
-
-def ledger_rows(calls: Iterable[Call]) -> tuple[LedgerRow, ...]:
-    """One row per context, phase, model and tier, sorted by context and phase."""
-    sums: dict[tuple[str, Phase, str, Tier], Totals] = defaultdict(Totals)
-    for call in calls:
-        sums[call.context, call.phase, call.model, call.tier] += Totals.of_call(call)
-    phases = list(Phase)
-    keys = sorted(sums, key=lambda key: (key[0], phases.index(key[1]), key[2], key[3]))
-    return tuple(LedgerRow(*key, sums[key]) for key in keys)
+    @property
+    def sleep(self) -> Totals:
+        """Of all calls made while no query waited."""
+        return sum((totals for phase, totals in self.totals.items() if phase is not Phase.WAKE), Totals())
