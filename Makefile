@@ -1,12 +1,13 @@
 # One front door for each job; every target sets up what it needs. `make help` lists them.
 # PYTHON=... chooses the interpreter (3.11 or newer); SEED=... the demo's worlds, MINUTES=... how
-# long `make weights` trains; QUICK=1 makes `make lab` a rehearsal of a few minutes.
+# long `make weights` trains, TOKENS=... what each size of `make scaling` sees; QUICK=1 makes `make lab` a rehearsal of a few minutes.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 0
-MINUTES ?= 100
+MINUTES ?= 200
+TOKENS ?= 12000000
 TESTS ?= tests
 RESULTS := $(if $(QUICK),lab-quick,docs/results)
 
@@ -17,7 +18,7 @@ DEV := $(VENV)/dev-$(call digest,requirements/dev.txt).stamp
 TORCH := .venv-training/torch-2.13.0.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench lab docs weights lock clean
+.PHONY: help setup demo test check format bench lab docs weights scaling lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -54,6 +55,16 @@ weights: $(TORCH) ## remake the weights of nano from nothing (hours on two cores
 	@.venv-training/bin/python -m training.train --minutes $(MINUTES) --out runs/nano
 	@.venv-training/bin/python -m training.export runs/nano/checkpoint.pt
 	@.venv-training/bin/python -m training.export_vectors
+
+scaling: $(TORCH) $(DEV) ## measure nano by training tokens and size: trains three sizes (hours on two cores)
+	@for width in 128 192 256; do \
+		.venv-training/bin/python -m training.train --width $$width --heads $$((width / 64)) --ffn $$((width * 11 / 4)) \
+			--tokens $(TOKENS) --stages 1 --milestones 0 --out runs/scaling/$$width || exit 1; \
+	done
+	@for checkpoint in runs/scaling/*/checkpoint.pt runs/nano/part-*.pt runs/nano/checkpoint.pt; do \
+		.venv-training/bin/python -m training.export $$checkpoint --target $${checkpoint%.pt}-weights > /dev/null || exit 1; \
+	done
+	@$(BIN)/python -m training.scaling runs/scaling/*/*-weights runs/nano/*-weights
 
 lock: $(DEV) ## refresh the committed locks from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv

@@ -13,18 +13,21 @@ import asyncio
 import json
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sleeptime.core.budget import Verbosity
 from sleeptime.core.context import Context, Part
+from sleeptime.core.errors import BadReply
 from sleeptime.lab.answers import final_number
 from sleeptime.lab.datasets.worlds import draw_queries
-from sleeptime.lab.worlds import FAMILIES, HELD_OUT, TRAINING, Query, Split, World, generate_worlds, language
+from sleeptime.lab.statistics import Bootstrap
+from sleeptime.lab.worlds import FAMILIES, HELD_OUT, TRAINING, Family, Query, Split, World, generate_worlds, language
 from sleeptime.models.budgets import budget_request
 from sleeptime.models.nano import NanoModel
 from sleeptime.nano.engine import Engine
@@ -35,7 +38,8 @@ from sleeptime.wake.answer import answer
 from sleeptime.wake.route import Route
 
 BUDGETS = tuple(Verbosity(level) for level in range(5))
-RESAMPLES = 10_000
+SETS = {"test": TRAINING, "held_out_families": tuple(family for family in FAMILIES if family.name in HELD_OUT)}
+"""Instances of the training families, and the families held out."""
 TOGETHER = 10
 """Contexts played at once; their requests share batches."""
 
@@ -71,16 +75,20 @@ async def play(
     noted = {note.subject for note in slept.learned.notes} if slept.learned else set()
 
     async def ask(query: Query, budget: Verbosity, with_sleep: bool) -> Record:
-        served = await answer(
-            model,
-            context,
-            slept.learned,
-            query.text,
-            budget=budget,
-            plan=budget_request(model, budget),
-            route=Route.AUTO if with_sleep else Route.FULL,
-            profile="nano",
-        )
+        try:
+            served = await answer(
+                model,
+                context,
+                slept.learned,
+                query.text,
+                budget=budget,
+                plan=budget_request(model, budget),
+                route=Route.AUTO if with_sleep else Route.FULL,
+                profile="nano",
+            )
+            text, output_tokens = served.text, served.usage.output_tokens
+        except BadReply:  # nothing was said, as weights that are hardly trained do
+            text, output_tokens = "", 0
         return Record(
             context=index,
             family=world.family,
@@ -91,33 +99,22 @@ async def play(
             is_noted=(query.function or query.step.name) in noted,
             budget=str(budget),
             with_sleep=with_sleep,
-            answer=served.text,
-            output_tokens=served.usage.output_tokens,
+            answer=text,
+            output_tokens=output_tokens,
         )
 
     arms = [(query, budget, with_sleep) for query in queries for budget in BUDGETS for with_sleep in (True, False)]
     return list(await asyncio.gather(*(ask(*arm) for arm in arms))), slept
 
 
-def interval(records: Sequence[Record], value: Callable[[Record], float], seed: int) -> dict[str, float | int]:
-    """Mean of `value` over records, n, and its 95 % interval by bootstrap over contexts."""
-    groups = [[value(r) for r in records if r.context == context] for context in sorted({r.context for r in records})]
-    sums, counts = np.array([sum(g) for g in groups]), np.array([len(g) for g in groups])
-    if len(groups) < 2:
-        return {"mean": float(sums.sum() / counts.sum()), "n": int(counts.sum())}
-    drawn = np.random.default_rng(seed).integers(len(groups), size=(RESAMPLES, len(groups)))
-    means = sums[drawn].sum(1) / counts[drawn].sum(1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    mean = sums.sum() / counts.sum()
-    return {
-        "mean": round(float(mean), 4),
-        "low": round(float(low), 4),
-        "high": round(float(high), 4),
-        "n": int(counts.sum()),
-    }
+def interval(records: Sequence[Record], value: Callable[[Record], float], seed: int) -> dict[str, Any]:
+    """Mean of `value` over records with its interval."""
+    contexts = [str(record.context) for record in records]
+    estimate = Bootstrap(contexts, seed=seed).mean([value(record) for record in records], contexts)
+    return {name: round(part, 4) if isinstance(part, float) else part for name, part in asdict(estimate).items()}
 
 
-def gain(records: Sequence[Record], budget: str, seed: int) -> dict[str, float | int]:
+def gain(records: Sequence[Record], budget: str, seed: int) -> dict[str, Any]:
     """Paired difference of accuracy, with sleep minus without, on the same queries."""
     without = {(r.context, r.query): r.is_right for r in records if r.budget == budget and not r.with_sleep}
     paired = [r for r in records if r.budget == budget and r.with_sleep]
@@ -126,10 +123,10 @@ def gain(records: Sequence[Record], budget: str, seed: int) -> dict[str, float |
 
 def summary(
     records: Sequence[Record], slept: Sequence[SleepResult], worlds: Sequence[World], seed: int
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Accuracy and output tokens per budget and arm, the gain at v0, accuracy by depth, and figures of the notes."""
 
-    def arm(budget: str, with_sleep: bool) -> dict[str, object]:
+    def arm(budget: str, with_sleep: bool) -> dict[str, Any]:
         chosen = [r for r in records if r.budget == budget and r.with_sleep is with_sleep]
         tokens = float(np.mean([r.output_tokens for r in chosen]))
         return {"accuracy": interval(chosen, lambda r: float(r.is_right), seed), "output_tokens": round(tokens, 1)}
@@ -137,7 +134,7 @@ def summary(
     v0 = [r for r in records if r.budget == "v0" and r.with_sleep]
     v3 = [r for r in records if r.budget == "v3" and not r.with_sleep]
 
-    def by(chosen: Sequence[Record], key: Callable[[Record], object]) -> dict[str, object]:
+    def by(chosen: Sequence[Record], key: Callable[[Record], object]) -> dict[str, Any]:
         keys = sorted({key(r) for r in chosen}, key=str)
         return {str(k): interval([r for r in chosen if key(r) == k], lambda r: float(r.is_right), seed) for k in keys}
 
@@ -171,32 +168,54 @@ def _is_right(text: str, world: World) -> bool:
     return text in true
 
 
-async def evaluate(options: argparse.Namespace) -> dict[str, object]:
-    """Both sets of worlds: test instances of the training families, and the families held out."""
-    model = NanoModel(Engine.load(options.weights)) if options.weights else NanoModel()
-    held_out = tuple(family for family in FAMILIES if family.name in HELD_OUT)
-    found: dict[str, object] = {
-        "contexts": options.contexts,
-        "queries_per_context": options.queries,
-        "seed": options.seed,
-    }
-    for name, families in (("test", TRAINING), ("held_out_families", held_out)):
-        rng = random.Random(f"evaluate:{options.seed}:{name}")
-        worlds = list(islice(generate_worlds(Split(options.split), options.seed, families), options.contexts))
-        drawn = [draw_queries(world.queries, options.queries, rng) for world in worlds]
-        records: list[Record] = []
-        slept: list[SleepResult] = []
-        for start in range(0, len(worlds), TOGETHER):
-            chunk = range(start, min(start + TOGETHER, len(worlds)))
-            for played, result in await asyncio.gather(*(play(model, i, worlds[i], drawn[i]) for i in chunk)):
-                records += played
-                slept.append(result)
-            print(f"{name}: {chunk.stop} of {len(worlds)} contexts", file=sys.stderr, flush=True)
-        found[name] = summary(records, slept, worlds, options.seed)
-        if options.records:
-            options.records.mkdir(parents=True, exist_ok=True)
-            lines = (json.dumps(asdict(record)) + "\n" for record in records)
-            (options.records / f"{name}.jsonl").write_text("".join(lines))
+async def play_all(
+    model: NanoModel, worlds: Sequence[World], drawn: Sequence[Sequence[Query]]
+) -> tuple[list[Record], list[SleepResult]]:
+    """Play worlds with their queries, some at a time."""
+    records: list[Record] = []
+    slept: list[SleepResult] = []
+    for start in range(0, len(worlds), TOGETHER):
+        chunk = range(start, min(start + TOGETHER, len(worlds)))
+        for played, result in await asyncio.gather(*(play(model, i, worlds[i], drawn[i]) for i in chunk)):
+            records += played
+            slept.append(result)
+        print(f"{chunk.stop} of {len(worlds)} contexts", file=sys.stderr, flush=True)
+    return records, slept
+
+
+def evaluate(
+    weights: Path | None,
+    split: Split,
+    contexts: int,
+    queries: int,
+    seed: int,
+    *,
+    sets: Mapping[str, Sequence[Family]] = SETS,
+    records_folder: Path | None = None,
+) -> dict[str, Any]:
+    """Figures of each set of worlds.
+
+    Args:
+        weights: folder of other weights than the released ones.
+        split: of the worlds.
+        contexts, queries: of each set, and of each of its contexts.
+        seed: of worlds, queries and resamples.
+        sets: families by the name of the set.
+        records_folder: where each answer goes.
+    """
+    model = NanoModel(Engine.load(weights)) if weights else NanoModel()
+    found: dict[str, Any] = {"contexts": contexts, "queries_per_context": queries, "seed": seed}
+    with asyncio.Runner() as runner:
+        for name, families in sets.items():
+            rng = random.Random(f"evaluate:{seed}:{name}")
+            worlds = list(islice(generate_worlds(split, seed, families), contexts))
+            drawn = [draw_queries(world.queries, queries, rng) for world in worlds]
+            records, slept = runner.run(play_all(model, worlds, drawn))
+            found[name] = summary(records, slept, worlds, seed)
+            if records_folder:
+                records_folder.mkdir(parents=True, exist_ok=True)
+                lines = (json.dumps(asdict(record)) + "\n" for record in records)
+                (records_folder / f"{name}.jsonl").write_text("".join(lines))
     return found
 
 
@@ -211,7 +230,15 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="where the summary goes, as JSON; default: standard output alone")
     parser.add_argument("--records", type=Path, help="folder for one JSON line per answer")
     options = parser.parse_args()
-    text = json.dumps(asyncio.run(evaluate(options)), indent=1)
+    found = evaluate(
+        options.weights,
+        Split(options.split),
+        options.contexts,
+        options.queries,
+        options.seed,
+        records_folder=options.records,
+    )
+    text = json.dumps(found, indent=1)
     print(text)
     if options.output:
         options.output.write_text(text + "\n")

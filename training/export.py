@@ -39,6 +39,7 @@ def export(checkpoint: Path, target: Path, max_length: int) -> dict[str, object]
         "trained_tokens": state["tokens"],
         "trained_steps": state["step"],
         "trained_minutes": round(state["spent_s"] / 60, 1),
+        "stage_progress": round(state["progress"], 3),
         "sha256": digest,
     }
     (target / "config.json").write_text(json.dumps(config, indent=2) + "\n")

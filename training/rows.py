@@ -10,12 +10,14 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
-from sleeptime.lab.worlds import TRAINING, Split, World, generate_worlds, language
+from sleeptime.lab.worlds import TRAINING, Query, Split, World, generate_worlds, language
 from sleeptime.nano.tokenizer import Tokenizer
 from training.lookups import draw_lookup
+from training.recipe import GAPS, STAGES, Stage
 
 QUERY_WEIGHT = 0.1
 """Weight of the loss on the query itself, which teaches log P(q | c); the answers weigh 1."""
@@ -99,15 +101,20 @@ class Tree:
                    tuple(self.groups))  # fmt: skip
 
 
-WITH_NOTES = ((0, 1, 2, 3, 4), (70, 8, 5, 12, 5))
-ALONE = ((0, 1, 2, 3, 4), (24, 10, 12, 45, 9))
+class Drawn(NamedTuple):
+    """Relative share in which a query is drawn, and the ratio of its true share to it (importance weight)."""
+
+    drawn: float
+    ratio: float
 
 
 class Rows:
-    """Draws rows. Deterministic for a seed."""
+    """Draws rows of a stage, which may be changed between rows. Deterministic for a seed."""
 
-    def __init__(self, tokenizer: Tokenizer, split: Split, seed: int, length: int = 512) -> None:
-        self.tokenizer, self.length = tokenizer, length
+    def __init__(
+        self, tokenizer: Tokenizer, split: Split, seed: int, length: int = 512, stage: Stage = STAGES[0]
+    ) -> None:
+        self.tokenizer, self.length, self.stage = tokenizer, length, stage
         self.rng = random.Random(f"rows:{split}:{seed}")
         self.worlds: Iterator[World] = generate_worlds(split, seed, TRAINING)
 
@@ -136,15 +143,15 @@ class Rows:
 
     def world(self) -> Row:
         """A row of one world: context, notes, and queries with and without the notes."""
-        world, rng, tree = next(self.worlds), self.rng, Tree(self.length)
+        world, rng, tree = self._draw_world(), self.rng, Tree(self.length)
+        shares = self._query_shares(world)
         context = self._encode(f"<|context|> {world.text}")
         root = tree.grow(-1, context, [0.0] * len(context))
         noted, known, wrong = self._notes(tree, root, world)
         while True:
-            query = rng.choices(world.queries, [q.weight for q in world.queries])[0]
+            query, share = rng.choices(list(zip(world.queries, shares, strict=True)), [s.drawn for s in shares])[0]
             sees_notes = rng.random() < 0.6
-            levels, shares = WITH_NOTES if sees_notes else ALONE
-            level = rng.choices(levels, shares)[0]
+            level = rng.choices(range(5), self.stage.with_notes if sees_notes else self.stage.alone)[0]
             if sees_notes and level < 4 and wrong & {query.step.name, *(s.name for s in world.steps(query))}:
                 continue
             text = language.completion(world, query, level, known if sees_notes else frozenset())
@@ -152,17 +159,17 @@ class Rows:
             answer = [self.tokenizer.id(f"<|v{level}|>"), *self._encode(text), self.tokenizer.id("<|end|>")]
             if not tree.fits(len(asked) + len(answer)):
                 return tree.row()
-            weights = [QUERY_WEIGHT] * len(asked) + [0.0] + [1.0] * (len(answer) - 1)
+            weights = [QUERY_WEIGHT * share.ratio] * len(asked) + [0.0] + [1.0] * (len(answer) - 1)
             tree.grow(noted if sees_notes else root, asked + answer, weights, _group(level, sees_notes))
 
     def _notes(self, tree: Tree, root: int, world: World) -> tuple[int, frozenset[str], set[str]]:
         """Grow a branch of given notes: index of its last token, the names it holds, and the names it has wrong.
 
-        In half of the rows a branch of notes to be written, which is trained, goes before it.
+        A branch of notes to be written, which is trained, goes before it in the stage's share of rows.
         """
         rng, effort = self.rng, self.rng.choices((1, 2, 3), (2, 2, 6))[0]
-        lines = language.notes(world, effort, rng)
-        if rng.random() < 0.5:
+        lines = language.notes(world, effort, rng if rng.random() < self.stage.shuffled else None)
+        if rng.random() < self.stage.written:
             end = [self.tokenizer.id("<|end|>")]
             tokens = self._encode(f"<|sleep{effort}|> {' '.join(lines)}") + end
             tree.grow(root, tokens, [0.0] + [1.0] * (len(tokens) - 1), Group.NOTES)
@@ -176,7 +183,8 @@ class Rows:
     def _disturbed(self, lines: list[str]) -> tuple[list[str], set[str]]:
         """Notes as drafts leave them: incomplete, out of order, sometimes wrong in a line."""
         rng = self.rng
-        kept = [text for text in lines if rng.random() > 0.2] if rng.random() < 0.6 else list(lines)
+        gaps = rng.choices(GAPS, self.stage.gaps)[0]
+        kept = [text for text in lines if rng.random() >= gaps]
         if rng.random() < 0.4:
             rng.shuffle(kept)
         wrong: set[str] = set()
@@ -190,8 +198,27 @@ class Rows:
                     wrong.add(head.split(" = ")[0])
         return kept, wrong
 
+    def _draw_world(self) -> World:
+        """The next world; in a hard stage, half of the time the deeper of the next two."""
+        world = next(self.worlds)
+        if self.stage.is_hard and self.rng.random() < 0.5:
+            world = max(world, next(self.worlds), key=lambda world: max(map(world.depth, world.queries)))
+        return world
+
+    def _query_shares(self, world: World) -> list[Drawn]:
+        """How often each query is drawn, and by what its own tokens count so that log P(q | c) stays unbiased."""
+        likely = [query.weight for query in world.queries]
+        drawn = [_need(world, query) for query in world.queries] if self.stage.is_hard else likely
+        scale = sum(drawn) / sum(likely)
+        return [Drawn(share, scale * weight / share) for share, weight in zip(drawn, likely, strict=True)]
+
     def _encode(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, allow_control=True)
+
+
+def _need(world: World, query: Query) -> float:
+    """Deep queries, and those with a number of their own, are learnt last."""
+    return world.depth(query) * (1.0 if query.own_number is None else 2.0)
 
 
 def _names(lines: list[str]) -> frozenset[str]:

@@ -1,9 +1,10 @@
 """Train nano from scratch on generated worlds, and write checkpoints that can be resumed.
 
-    python -m training.train --minutes 150 --out runs/nano        # CPU, or a GPU when there is one
+    python -m training.train --minutes 200 --out runs/nano        # CPU, or a GPU when there is one
 
-The learning rate follows the clock (or `--tokens`), so a slow machine ends with fewer tokens, never with a half-done
-schedule. Progress is printed and appended to `<out>/log.jsonl`.
+The schedule (`training.recipe`) follows the clock (or `--tokens`), so a slow machine ends with fewer tokens, never with
+a half-done schedule. Progress is printed and appended to `<out>/log.jsonl`. Run again, it goes on from
+`<out>/checkpoint.pt`; weights on the way are kept beside it as `part-NNN.pt`, by percent of the run.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import argparse
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,23 +26,25 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from sleeptime.lab.worlds import Split
 from sleeptime.nano.tokenizer import Tokenizer
 from training.model import Decoder, Shape
+from training.recipe import STAGES, stage_at
 from training.rows import Group, Row, Rows
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 class RowStream(IterableDataset[Row]):
-    """Endless rows; the shares of drills and look-ups are in shared memory, so that they can fall while workers run."""
+    """Endless rows; the progress of the run is in shared memory, so that they follow it while workers run."""
 
-    def __init__(self, seed: int, length: int, shares: Tensor) -> None:
-        self.seed, self.length, self.shares = seed, length, shares
+    def __init__(self, seed: int, length: int, stages: int, progress: Tensor) -> None:
+        self.seed, self.length, self.stages, self.progress = seed, length, stages, progress
 
     def __iter__(self) -> Iterator[Row]:
         worker = get_worker_info()
         seed = self.seed * 1_000 + (worker.id if worker else 0)
         rows = Rows(Tokenizer.load(), Split.TRAIN, seed, self.length)
         while True:
-            drills, lookups = self.shares.tolist()
+            rows.stage, progress = stage_at(self.progress.item(), self.stages)
+            drills, lookups = rows.stage.easy_shares(progress)
             drawn = rows.rng.random()
             yield rows.drills() if drawn < drills else rows.lookups() if drawn < drills + lookups else rows.world()
 
@@ -51,22 +55,6 @@ def collate(rows: list[Row]) -> Batch:
     columns = [[getattr(row, name) for row in rows] for name in names]
     tokens, positions, previous, mask, targets, weights = (torch.from_numpy(np.stack(column)) for column in columns)
     return tokens, positions, previous, mask[:, None], targets, weights
-
-
-def easy_shares(progress: float) -> tuple[float, float]:
-    """Shares of drill rows and of look-up rows: look-ups first, then arithmetic, then worlds, which need both."""
-    if progress < 0.025:
-        return 0.2, 0.7
-    if progress < 0.09:
-        return 0.5, 0.15
-    if progress < 0.3:
-        return 0.12, 0.12
-    return (0.04, 0.1) if progress < 0.85 else (0.03, 0.04)
-
-
-def rate(progress: float, step: int) -> float:
-    """Learning-rate factor: warm-up over 60 steps, constant to 35 % of the run, then linear to 2 %."""
-    return min(1.0, (step + 1) / 60) * (1.0 if progress < 0.35 else max(0.02, 1 - 0.98 * (progress - 0.35) / 0.65))
 
 
 def optimisers(model: Decoder, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
@@ -115,8 +103,8 @@ def train(options: argparse.Namespace) -> None:
     model = Decoder(shape).to(device)
     updates = optimisers(model, options.muon_lr, options.adam_lr)
     step, tokens, spent = _resume(options.out / "checkpoint.pt", model, updates)
-    shares = torch.tensor([0.5, 0.3]).share_memory_()
-    stream = RowStream(options.seed + step, options.length, shares)
+    shared = torch.tensor(0.0).share_memory_()
+    stream = RowStream(options.seed + step, options.length, options.stages, shared)
     loader = DataLoader(stream, options.batch, collate_fn=collate, num_workers=options.workers, prefetch_factor=4)
     checks = Rows(Tokenizer.load(), Split.VALIDATION, options.seed, options.length)
     validation = (
@@ -124,15 +112,17 @@ def train(options: argparse.Namespace) -> None:
     )
     compiled = torch.compile(model)
     began, saved, running = time.monotonic() - spent, time.monotonic(), 0.0
+    kept = int(_progress(options, tokens, spent) * options.milestones)
     for batch in loader:
         elapsed = time.monotonic() - began
-        progress = tokens / options.tokens if options.tokens else elapsed / (60 * options.minutes)
+        progress = _progress(options, tokens, elapsed)
         if progress >= 1:
             break
-        shares.copy_(torch.tensor(easy_shares(progress)))
+        shared.fill_(progress)
+        stage, within = stage_at(progress, options.stages)
         for update, lr in zip(updates, (options.muon_lr, options.adam_lr), strict=True):
             for group in update.param_groups:
-                group["lr"] = lr * rate(progress, step)
+                group["lr"] = lr * stage.rate(within)
         with torch.autocast(device, torch.bfloat16):
             loss, _ = loss_of(compiled, tuple(x.to(device, non_blocking=True) for x in batch))
         loss.backward()
@@ -140,7 +130,7 @@ def train(options: argparse.Namespace) -> None:
             update.step()
             update.zero_grad(set_to_none=True)
         step, tokens = step + 1, tokens + batch[0].numel()
-        running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()
+        running = 0.98 * running + 0.02 * loss.item() if running else loss.item()
         if step % options.log_every == 0:
             figures = {"step": step, "tokens": tokens, "minutes": round(elapsed / 60, 1), "loss": round(running, 4)}
             if step % (options.log_every * 5) == 0:
@@ -150,21 +140,33 @@ def train(options: argparse.Namespace) -> None:
                 log.write(json.dumps(figures) + "\n")
         if time.monotonic() - saved > 240:
             saved = time.monotonic()
-            _save(options.out / "checkpoint.pt", model, updates, step, tokens, saved - began)
-    _save(options.out / "checkpoint.pt", model, updates, step, tokens, time.monotonic() - began)
+            _save(options.out / "checkpoint.pt", _state(model, step, tokens, saved - began, within), updates)
+        if options.milestones and int(progress * options.milestones) > kept:
+            kept = int(progress * options.milestones)
+            part = options.out / f"part-{100 * kept // options.milestones:03d}.pt"
+            _save(part, _state(model, step, tokens, elapsed, within))
+    _save(options.out / "checkpoint.pt", _state(model, step, tokens, time.monotonic() - began, 1.0), updates)
 
 
-def _save(
-    path: Path, model: Decoder, updates: list[torch.optim.Optimizer], step: int, tokens: int, spent: float
-) -> None:
-    state = {
+def _progress(options: argparse.Namespace, tokens: int, elapsed_s: float) -> float:
+    """Share of the schedule that is done."""
+    return tokens / options.tokens if options.tokens else elapsed_s / (60 * options.minutes)
+
+
+def _state(model: Decoder, step: int, tokens: int, spent: float, progress: float) -> dict[str, Any]:
+    """What is saved of a model; `progress` in its stage tells how far the learning rate has fallen."""
+    return {
         "model": model.state_dict(),
         "shape": {name: getattr(model.shape, name) for name in model.shape.__slots__},
-        "updates": [update.state_dict() for update in updates],
         "step": step,
         "tokens": tokens,
         "spent_s": spent,
+        "progress": progress,
     }
+
+
+def _save(path: Path, state: dict[str, Any], updates: Sequence[torch.optim.Optimizer] = ()) -> None:
+    state |= {"updates": [update.state_dict() for update in updates]}
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
     partial.replace(path)
@@ -185,8 +187,10 @@ def main() -> None:
     """Parse options and train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/nano"), help="folder of checkpoint and log")
-    parser.add_argument("--minutes", type=float, default=150, help="length of the schedule by the clock")
+    parser.add_argument("--minutes", type=float, default=200, help="length of the schedule by the clock")
     parser.add_argument("--tokens", type=int, default=0, help="length of the schedule in tokens; overrides --minutes")
+    parser.add_argument("--stages", type=int, default=len(STAGES), help="how many stages of the recipe")
+    parser.add_argument("--milestones", type=int, default=12, help="weights to keep on the way, evenly spread")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=16, help="rows per step")
     parser.add_argument("--length", type=int, default=512, help="tokens per row")

@@ -129,6 +129,17 @@ def test_notes_of_effort_one_hold_the_likely_quantities_and_effort_three_everyth
         assert len(third) == len(second) + len(world.functions)
 
 
+def test_notes_without_a_generator_follow_the_text_and_say_the_same() -> None:
+    rng = random.Random(3)
+    for world in islice(generate_worlds(Split.TEST, 8, FAMILIES), 50):
+        order = [quantity.name for quantity in world.derived]
+        for effort in (1, 2, 3):
+            told = language.notes(world, effort)
+            assert sorted(told) == sorted(language.notes(world, effort, rng))
+            names = [note.split(" = ")[0] for note in told if note.split(" = ")[0] in order]
+            assert names == sorted(names, key=order.index)
+
+
 def test_drills_are_true_and_stay_within_three_digits() -> None:
     rng = random.Random(1)
     lines = [language.drill(rng) for _ in range(2_000)]

@@ -16,18 +16,20 @@ ANSWER = "<|answer|>"
 MAX_EFFORT = 3
 
 
-def notes(world: World, effort: int, rng: random.Random) -> list[str]:
-    """The notes a perfect sleeper writes, in a random topological order.
+def notes(world: World, effort: int, rng: random.Random | None = None) -> list[str]:
+    """The notes a perfect sleeper writes: in the order of the text, or with `rng` in a random topological order.
 
     Effort 1 holds what is likely to be asked and what that needs; 2 every derived quantity; 3 also the functions of an
     unknown.
     """
     names = _closure(world, world.likely) if effort == 1 else [quantity.name for quantity in world.derived]
-    steps = _shuffled(world, names, rng)
-    lines = [line(world, step) for step in steps]
-    if effort >= MAX_EFFORT:
-        lines += [function_line(world, step) for step in rng.sample(world.functions, len(world.functions))]
-    return lines
+    functions = world.functions if effort >= MAX_EFFORT else ()
+    if rng is None:
+        steps = [quantity.step for quantity in world.derived if quantity.step is not None and quantity.name in names]
+    else:
+        steps = _shuffled(world, names, rng)
+        functions = tuple(rng.sample(functions, len(functions)))
+    return [*(line(world, step) for step in steps), *(function_line(world, step) for step in functions)]
 
 
 def line(world: World, step: Step) -> str:

@@ -1,0 +1,167 @@
+"""How nano's accuracy grows with training tokens and with its size: one page, one figure, one JSON file.
+
+    python -m training.scaling runs/scaling/*/weights --output docs
+
+Each folder holds exported weights (`training.export`). What was measured stays in `<output>/nano-scaling.json`, so that
+only new weights are evaluated. Test contexts of the training families; nothing was chosen by these figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sleeptime.lab.experiments.wording import percent
+from sleeptime.lab.figures import Axis, LineChart, PointChart, Series, Style, figure_svg
+from sleeptime.lab.statistics import Estimate
+from sleeptime.lab.worlds import TRAINING, Split
+from training.evaluate import evaluate
+
+COMMAND = "make scaling"
+NAME = "nano-scaling"
+CELLS = {
+    "v0_one_draft": ("`v0`, one draft", Style.AUTO, "v0", "with_sleep"),
+    "v3_alone": ("`v3` alone", Style.FULL, "v3", "without_sleep"),
+    "v0_alone": ("`v0` alone", Style.OTHER, "v0", "without_sleep"),
+}
+"""What is shown: label, look, budget and arm of `training.evaluate`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One set of weights and what it can do.
+
+    Attributes:
+        stage_progress: 1 where the learning rate had fallen; below, the weights are from the middle of a stage.
+        notes_right: share of right lines in the notes of one draft.
+    """
+
+    sha256: str
+    width: int
+    parameters: int
+    trained_tokens: int
+    stage_progress: float
+    accuracy: dict[str, Estimate]
+    notes_right: float
+
+    @property
+    def is_finished(self) -> bool:
+        return self.stage_progress >= 1
+
+    @classmethod
+    def of(cls, saved: dict[str, Any]) -> Point:
+        """Read a point back from JSON."""
+        accuracy = {name: Estimate(**figure) for name, figure in saved["accuracy"].items()}
+        return cls(**saved | {"accuracy": accuracy})
+
+
+def measure(weights: Path, contexts: int, queries: int, seed: int) -> Point:
+    """Evaluate one folder of weights on test contexts."""
+    config = json.loads((weights / "config.json").read_text())
+    found = evaluate(weights, Split.TEST, contexts, queries, seed, sets={"test": TRAINING})
+    budgets = found["test"]["budgets"]
+    return Point(
+        config["sha256"],
+        config["width"],
+        config["parameters"],
+        config["trained_tokens"],
+        config["stage_progress"],
+        {name: Estimate(**budgets[budget][arm]["accuracy"]) for name, (_, _, budget, arm) in CELLS.items()},
+        found["test"]["notes"]["right"],
+    )
+
+
+def draw(points: list[Point]) -> str:
+    """Accuracy by training tokens of the released size, and by size at the fewest tokens that every size has seen."""
+    right = Axis("right answers", percent=True, limits=(0.0, 1.0))
+    by_tokens = _of_largest(points)
+    by_size = _at_equal_tokens(points)
+    panels = (
+        LineChart("By training tokens", _series(by_tokens, "trained_tokens", 1e6), Axis("million tokens"), right),
+        PointChart("By size, at equal tokens", _series(by_size, "parameters", 1e6), Axis("million parameters"), right),
+    )
+    caption = (
+        "Accuracy of nano on test contexts by training tokens and by parameters; bands and bars are 95 % intervals, "
+        "clustered by context."
+    )
+    return figure_svg(panels, title="How nano's accuracy grows", description=caption)
+
+
+def page(points: list[Point], contexts: int, queries: int, seed: int) -> str:
+    """The page in Markdown."""
+    rows = [
+        f"| {p.parameters / 1e6:.2f} M (width {p.width}) | {p.trained_tokens / 1e6:.1f} M | "
+        f"{'yes' if p.is_finished else 'no'} | {' | '.join(percent(p.accuracy[name]) for name in CELLS)} | "
+        f"{100 * p.notes_right:.0f} % |"
+        for p in points
+    ]
+    header = " | ".join(label for label, *_ in CELLS.values())
+    return "\n".join(
+        [
+            "# How nano's accuracy grows with training",
+            "",
+            f"![Accuracy by training tokens and by size](results/{NAME}.svg)",
+            "",
+            f"n = {contexts * queries:,} queries of {contexts} test contexts, greedy, seed {seed}; 95 % bootstrap",
+            f"intervals, clustered by context. Command: `{COMMAND}`. Training takes hours on two cores.",
+            "",
+            f"| parameters | training tokens | rate had fallen | {header} | notes right |",
+            f"| --- | --- | --- | {' | '.join('---' for _ in CELLS)} | --- |",
+            *rows,
+            "",
+            "Weights from the middle of a stage (rate had not fallen) are worse than a run that ends there would be.",
+            "",
+        ]
+    )
+
+
+def _of_largest(points: list[Point]) -> list[Point]:
+    width = max(point.width for point in points)
+    return [point for point in points if point.width == width]
+
+
+def _at_equal_tokens(points: list[Point]) -> list[Point]:
+    """Finished runs of every size with about as many tokens as the smallest model."""
+    tokens = min(points, key=lambda point: (point.width, point.trained_tokens)).trained_tokens
+    return [p for p in points if p.is_finished and abs(p.trained_tokens - tokens) < 0.02 * tokens]
+
+
+def _series(points: list[Point], name: str, unit: float) -> tuple[Series, ...]:
+    x = [getattr(point, name) / unit for point in points]
+    return tuple(
+        Series.of(label.replace("`", ""), x, [point.accuracy[cell] for point in points], style)
+        for cell, (label, style, *_) in CELLS.items()
+    )
+
+
+def main() -> None:
+    """Evaluate what is new, then write JSON, figure and page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", type=Path, nargs="*", help="folders of exported weights")
+    parser.add_argument("--contexts", type=int, default=150)
+    parser.add_argument("--queries", type=int, default=4, help="queries per context")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, default=Path("docs"), help="folder of the page")
+    options = parser.parse_args()
+    kept = options.output / "results" / f"{NAME}.json"
+    drawn = {"command": COMMAND, "contexts": options.contexts, "queries": options.queries, "seed": options.seed}
+    saved = json.loads(kept.read_text()) if kept.exists() else {}
+    known = saved["points"] if {key: saved.get(key) for key in drawn} == drawn else []
+    points = {point["sha256"]: Point.of(point) for point in known}
+    for folder in options.weights:
+        digest = json.loads((folder / "config.json").read_text())["sha256"]
+        if digest not in points:
+            print(folder, flush=True)
+            points[digest] = measure(folder, options.contexts, options.queries, options.seed)
+        found = sorted(points.values(), key=lambda p: (p.width, p.trained_tokens))
+        kept.write_text(json.dumps(drawn | {"points": [asdict(point) for point in found]}, indent=1) + "\n")
+    found = sorted(points.values(), key=lambda p: (p.width, p.trained_tokens))
+    (options.output / "results" / f"{NAME}.svg").write_text(draw(found))
+    (options.output / f"{NAME}.md").write_text(page(found, options.contexts, options.queries, options.seed))
+
+
+if __name__ == "__main__":
+    main()
