@@ -86,6 +86,7 @@ def note_dict(note: Note) -> dict[str, Any]:
         "depends_on": list(note.depends_on),
         "votes": note.votes,
         "verdict": note.verdict.value,
+        "made_from": note.made_from or None,
     }
 
 
