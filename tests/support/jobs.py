@@ -204,13 +204,13 @@ async def check_books(store: Store, jobs: tuple[Job, ...], asked: Counter[tuple[
 
 def _check_calls(job: Job, calls: tuple[Call, ...], asked: Counter[tuple[str, int, int]]) -> Counter[str]:
     rows = Counter((call.key, call.outcome) for call in calls)
-    keys = {f"{draft}.{turn}" for draft in range(job.drafts) for turn in range(CALLS_PER_DRAFT)}
-    assert {key for key, outcome in rows if outcome == OK} == keys, "every call was answered"
-    for draft in range(job.drafts):
-        for turn in range(CALLS_PER_DRAFT):
-            key = f"{draft}.{turn}"
-            assert rows[key, OK] == 1, f"call {key} of job {job.id} is answered once"
-            assert asked[job.context, draft, turn] <= 1 + rows[key, LOST], f"call {key} was made again and not begun"
-            assert asked[job.context, draft, turn] >= 1, f"call {key} was answered and never made"
     assert {outcome for _, outcome in rows} <= {OK, LOST}, rows
+    late = rows[None, OK]
+    """Answers that came when another run had the same already: they have no key any more."""
+    keys = [(draft, turn) for draft in range(job.drafts) for turn in range(CALLS_PER_DRAFT)]
+    assert {key for key, _ in rows} - {None} == {f"{draft}.{turn}" for draft, turn in keys}
+    for draft, turn in keys:
+        key, times = f"{draft}.{turn}", asked[job.context, draft, turn]
+        assert rows[key, OK] == 1, f"call {key} of job {job.id} is answered once"
+        assert 1 <= times <= 1 + rows[key, LOST] + late, f"call {key} of job {job.id} was made {times} times"
     return Counter(call.outcome for call in calls)
