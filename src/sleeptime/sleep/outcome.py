@@ -42,6 +42,8 @@ class SleepResult:
         prompt_digest: 16 hex digits of the prompt and the tools that the model was given.
         studied: how many parts were to be studied.
         carried: how many notes of the new c' are carried over from the one before.
+        left: why some parts are left for another sleep (`LearnedContext.unread`): ``failed`` or ``capped``; ``None``
+            when none are.
     """
 
     outcome: Outcome
@@ -52,6 +54,7 @@ class SleepResult:
     prompt_digest: str
     studied: int = 0
     carried: int = 0
+    left: Outcome | None = None
 
     def __post_init__(self) -> None:
         has_notes = self.learned is not None and bool(self.learned.notes)

@@ -118,38 +118,49 @@ def combine_pieces(
         context, settings, model_name, live: as for `combine_drafts`.
     """
     made = [draft for of_piece in drafts.of_piece for draft in of_piece]
-    written = sum(draft.outcome is Outcome.WROTE for draft in made)
     usage = sum((draft.usage for draft in made), Usage())
     digest = told_digest(settings, is_rewriting=agenda.is_rewriting)
-
-    def ended(outcome: Outcome, *reasons: str, learned: LearnedContext | None = None, carried: int = 0) -> SleepResult:
-        reason = "; ".join(text for text in reasons if text)
-        return SleepResult(outcome, learned, reason, written, usage, digest, agenda.num_parts, carried)
-
-    if all(draft.outcome is Outcome.FAILED for draft in made):
-        return ended(Outcome.FAILED, _reasons(made))
+    written = sum(draft.outcome is Outcome.WROTE for draft in made)
+    unread = _unread(agenda, drafts)
+    left = (Outcome.CAPPED if drafts.stop else Outcome.FAILED) if unread else None
     pieces = [
         _combine(piece, of_piece, settings) for piece, of_piece in zip(agenda.pieces, drafts.of_piece, strict=True)
     ]
-    unread = _unread(agenda, drafts)
     spared = [note for note in agenda.spare if not unread.isdisjoint(note.depends_on)]
     combined = _put_together([*agenda.carried, *spared], pieces, settings)
-    losses = f"dropped when combined: {combined.losses}" if combined.losses else ""
-    if not combined.notes:
-        none_left = f"no statement was left of {written} drafts" if written else ""
-        return ended(Outcome.NOTHING_NEW, none_left, _reasons(made), losses)
-    if live is not None and live.context_version == context.version and _says(live.notes) == _says(combined.notes):
-        return ended(Outcome.NOTHING_NEW, "the notes are those in service", _reasons(made), losses)
     learned = LearnedContext(
         context.name, context.version, combined.notes, settings.strategy.value, model_name, tuple(sorted(unread))
     )
-    carried = sum(bool(note.made_from) for note in combined.notes)
-    new = "" if carried < len(combined.notes) else "nothing new in what was read"
-    left = f"{len(unread)} parts are left for another sleep" if unread else ""
-    stop = str(drafts.stop or "")
-    return ended(
-        Outcome.WROTE, agenda.reason, new, left, stop, _reasons(made), losses, learned=learned, carried=carried
-    )
+    outcome, why = _outcome(learned, made, live, left)
+    losses = f"dropped when combined: {combined.losses}" if combined.losses else ""
+    reason = "; ".join(text for text in (agenda.reason, why, str(drafts.stop or ""), _reasons(made), losses) if text)
+    if outcome is not Outcome.WROTE:
+        return SleepResult(outcome, None, reason, written, usage, digest, agenda.num_parts)
+    carried = sum(bool(note.made_from) for note in learned.notes)
+    return SleepResult(outcome, learned, reason, written, usage, digest, agenda.num_parts, carried, left)
+
+
+def _outcome(
+    learned: LearnedContext, made: Sequence[Draft], live: LearnedContext | None, left: Outcome | None
+) -> tuple[Outcome, str]:
+    """How a sleep ended that came to these notes, and why.
+
+    Args:
+        learned: what it would write.
+        made: all of its drafts.
+        live: the c' in service.
+        left: why some parts were not read; ``None`` when all were.
+    """
+    if all(draft.outcome is Outcome.FAILED for draft in made):
+        return Outcome.FAILED, ""
+    if not learned.notes:
+        written = sum(draft.outcome is Outcome.WROTE for draft in made)
+        return left or Outcome.NOTHING_NEW, f"no statement was left of {written} drafts" if written else ""
+    if live is not None and _is_the_same(live, learned):
+        return Outcome.NOTHING_NEW, "the notes are those in service"
+    said = "" if any(not note.made_from for note in learned.notes) else "nothing new in what was read"
+    waits = f"{len(learned.unread)} parts are left for another sleep" if left else ""
+    return Outcome.WROTE, "; ".join(text for text in (said, waits) if text)
 
 
 def _combine(piece: Piece, drafts: Sequence[Draft], settings: SleepSettings) -> Combined:
@@ -190,9 +201,10 @@ def _unread(agenda: Agenda, drafts: Drafts) -> frozenset[str]:
     return frozenset[str]().union(*failed)
 
 
-def _says(notes: Sequence[Note]) -> set[tuple[str, str]]:
-    """What a set of notes says and how sure it is; the same with other votes is nothing new."""
-    return {(note.id, note.verdict) for note in notes}
+def _is_the_same(live: LearnedContext, learned: LearnedContext) -> bool:
+    """Whether both say the same of the same, and as surely; the same with other votes is nothing new."""
+    one, other = ({(note.id, note.verdict) for note in each.notes} for each in (live, learned))
+    return one == other and (live.context_version, live.unread) == (learned.context_version, learned.unread)
 
 
 def _reasons(drafts: Sequence[Draft]) -> str:

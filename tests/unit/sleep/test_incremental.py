@@ -15,7 +15,7 @@ from sleeptime.core.context import Context, Part
 from sleeptime.core.errors import CapReached, RateLimited
 from sleeptime.core.note import LearnedContext, Note, NoteKind, Verdict
 from sleeptime.core.outcome import Outcome
-from sleeptime.models.scripted import ScriptedModel, ToolCall
+from sleeptime.models.scripted import AnyReply, ScriptedModel, ToolCall
 from sleeptime.sleep.incremental import Agenda, all_parts, changed_parts
 from sleeptime.sleep.outcome import SleepResult
 from sleeptime.sleep.settings import Combine, SleepSettings, Strategy
@@ -214,6 +214,30 @@ async def test_a_piece_that_fails_is_read_by_the_next_sleep() -> None:
     assert again.learned is not None
     assert again.learned.notes[:4] == result.learned.notes
     assert (again.learned.unread, again.studied, len(again.learned.notes)) == ((), 4, 8)
+
+
+async def test_what_could_not_be_read_and_then_holds_nothing_is_not_read_a_third_time() -> None:
+    now = numbered(8)
+    settings = replace(SETTINGS, piece_parts=4)
+    live = (await slept(now, settings=settings, model=note_taker(failures={"p4": RateLimited("429")}))).learned
+    nothing = ScriptedModel([ToolCall("write_notes", {"notes": []})], model_name="note taker")
+    again = await slept(now, live, now, settings=settings, model=nothing)
+    assert again.learned is not None
+    assert (again.outcome, again.learned.unread) == (Outcome.WROTE, ())
+    assert agenda_of(now, again.learned, now, settings).pieces == ()
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"), [(RateLimited("429"), Outcome.FAILED), (CapReached("no room"), Outcome.CAPPED)]
+)
+async def test_a_sleep_says_why_parts_are_left(error: Exception, outcome: Outcome) -> None:
+    settings = replace(SETTINGS, piece_parts=4, concurrency=1)
+    result = await slept(numbered(8), settings=settings, model=note_taker(failures={"p4": error}))
+    assert (result.outcome, result.left) == (Outcome.WROTE, outcome)
+    script: list[AnyReply] = [ToolCall("write_notes", {"notes": []}), error]
+    nothing = await slept(numbered(8), settings=settings, model=ScriptedModel(script))
+    assert (nothing.outcome, nothing.left) == (outcome, None), "not nothing new: it was not all read"
+    assert (await slept(numbered(8), settings=settings)).left is None
 
 
 async def test_when_every_piece_fails_the_sleep_failed() -> None:
