@@ -14,7 +14,7 @@ from sleeptime.core.outcome import Outcome
 from sleeptime.jobs.engine import Engine
 from sleeptime.jobs.snapshot import new_job
 from sleeptime.settings import Settings, changed_settings
-from sleeptime.store import job_rows, sleep_state_rows
+from sleeptime.store import job_rows, sleep_state_rows, wake_rows
 from sleeptime.store.wake_rows import Due
 from sleeptime.store.work_store import WorkStore
 
@@ -72,6 +72,7 @@ class Dispatch:
                 due.head.id,
                 lambda state: self._back_off.after(state, Outcome.FAILED, due.head.version, reason, now),
             )
+            await wake_rows.settle(connection, due.head.id, now)
             return
         job = new_job(due.head.version, settings, trigger=due.trigger)
         await job_rows.add_job(connection, due.tenant, due.head, job, now=now)

@@ -64,6 +64,8 @@ class Engine:
 
         if self._url.get_backend_name() == "sqlite":
             _use_wal(str(self._url.database))
+        else:
+            await asyncio.to_thread(_make_tables, self._url)
         config: DBOSConfig = {
             "name": "sleeptime",
             "system_database_url": self._url.render_as_string(hide_password=False),
@@ -188,6 +190,29 @@ def queue_url(url: str) -> URL:
 
 def _workflow_id(job_id: str, run: int) -> str:
     return f"{job_id}-{run}"
+
+
+def _make_tables(url: URL) -> None:
+    """Make the queue's tables on PostgreSQL, or bring them up to date; on a thread of its own.
+
+    It waits for every transaction that is open, and would wait for ever for one of this event loop.
+    """
+    from dbos._serialization import DefaultSerializer
+    from dbos._sys_db import SystemDatabase
+
+    tables = SystemDatabase.create(
+        system_database_url=url.render_as_string(hide_password=False),
+        engine_kwargs={"pool_timeout": 30, "max_overflow": 0, "pool_size": 2},
+        engine=None,
+        schema="dbos",
+        serializer=DefaultSerializer(),
+        executor_id=None,
+        use_listen_notify=False,
+    )
+    try:
+        tables.run_migrations()
+    finally:
+        tables.destroy()
 
 
 def _use_wal(path: str) -> None:
