@@ -174,9 +174,7 @@ def _due(wake_up: WakeUp, found: Background) -> tuple[str, str]:
 
 def _state(found: Background) -> str:
     """How it stands, in one sentence."""
-    from sleeptime.cli.output import shown
-
-    name, policy = shown(found.context), found.policy
+    name, policy = found.context, found.policy
     if policy is None:
         return f"no policy, so it is slept on by hand only; set one with: sleeptime policy {name} --on-change 30s"
     if not policy.is_on:
@@ -184,7 +182,7 @@ def _state(found: Background) -> str:
     if policy.on_change is None and policy.idle is None and policy.every is None and policy.window is None:
         return "no trigger is set, so it is slept on by hand only"
     if found.rest.is_quarantined:
-        return "in quarantine after sleeps that failed; no trigger is heard until it is released or slept on by hand"
+        return f"in quarantine after sleeps that failed; end that with: sleeptime jobs release {name}"
     if found.is_busy:
         return "a job is under way; triggers wait for its end"
     if found.is_slept:

@@ -1,0 +1,133 @@
+"""Policies as a library, and kept by a worker: a change is slept on without anybody asking, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sleeptime import Part, ScriptedModel, Sleeptime
+from sleeptime.core.back_off import BackOff
+from sleeptime.core.errors import InputError, NotFound
+from sleeptime.core.job import Job
+from sleeptime.core.policy import Policy
+from sleeptime.core.trigger import Trigger
+from sleeptime.jobs.worker import run_worker
+from sleeptime.settings import load_settings
+from sleeptime.store.store import Store
+
+APPLES = Part("apples", "Tom has 3 bags of 24 apples.")
+PEARS = Part("pears", "Tom has 2 pears.")
+WRITES = {"tool": "write_notes", "args": {"notes": [{"kind": "fact", "text": "Tom has fruit."}]}}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    """Name of a model that always writes the same note."""
+    path = tmp_path / "script.json"
+    path.write_text(json.dumps({"rules": [{"replies": [WRITES]}]}))
+    return f"scripted:{path}"
+
+
+@asynccontextmanager
+async def working(database_url: str, model: str) -> AsyncIterator[None]:
+    """A worker, while the body runs."""
+    stop, settings = asyncio.Event(), load_settings(database_url=database_url, model=model)
+    worker = asyncio.create_task(run_worker(settings, stop, rng=random.Random(0)))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait_for(worker, 120)
+
+
+async def until(question: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until it is so."""
+    async with asyncio.timeout(120):
+        while not await question():  # noqa: ASYNC110  # another process could be at it
+            await asyncio.sleep(0.1)
+
+
+async def test_a_policy_is_set_changed_and_shown(database_url: str) -> None:
+    async with Sleeptime(ScriptedModel(["unused"]), database_url) as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        assert (await sleeptime.policy("apples")).policy is None
+        shown = await sleeptime.policy("apples", on_change="30s", every=20, max_usd_per_day=0.5)
+        assert shown.policy == Policy(on_change=timedelta(seconds=30), every=20, max_usd_per_day=0.5)
+        assert [wake_up.trigger for wake_up in shown.wake_ups] == [Trigger.CHANGE, Trigger.COUNT]
+        assert (await sleeptime.policy("apples", every="none")).policy == Policy(
+            on_change=timedelta(seconds=30), max_usd_per_day=0.5
+        )
+        (entry,) = await sleeptime.policies()
+        assert (entry.context, entry.trigger) == ("apples", Trigger.CHANGE)
+        with pytest.raises(NotFound):
+            await sleeptime.policy("nowhere", idle="10m")
+        with pytest.raises(InputError, match="no 'on_moon'"):
+            await sleeptime.policy("apples", on_moon="full")  # type: ignore[call-arg]  # wrong on purpose
+
+
+def test_the_blocking_shell_has_it_too(database_url: str) -> None:
+    with Sleeptime.sync(ScriptedModel(["unused"]), database_url) as sleeptime:
+        sleeptime.add("apples", APPLES)
+        assert sleeptime.policy("apples", idle="10m").policy == Policy(idle=timedelta(minutes=10))
+        assert [entry.context for entry in sleeptime.policies()] == ["apples"]
+
+
+async def test_changes_at_once_all_hold(database_url: str) -> None:
+    async with Sleeptime(ScriptedModel(["unused"]), database_url) as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        await asyncio.gather(
+            sleeptime.policy("apples", on_change="30s"),
+            sleeptime.policy("apples", idle="10m"),
+            sleeptime.policy("apples", every=3),
+        )
+        assert (await sleeptime.policy("apples")).policy == Policy(
+            on_change=timedelta(seconds=30), idle=timedelta(minutes=10), every=3
+        )
+
+
+async def test_a_worker_sleeps_on_what_changes_and_on_nothing_else(database_url: str, model: str) -> None:
+    async with Sleeptime(model, database_url) as sleeptime, working(database_url, model):
+        await sleeptime.add("apples", APPLES)
+        await sleeptime.add("left alone", APPLES)
+        await sleeptime.policy("apples", on_change="0s", drafts=2)
+
+        async def is_slept() -> bool:
+            return (await sleeptime.policy("apples")).is_slept
+
+        await until(is_slept)
+        assert (await sleeptime.policy("apples")).wake_ups == ()
+        await sleeptime.add("apples", PEARS, append=True)
+        assert not await is_slept()
+        await until(is_slept)
+
+        async def jobs() -> tuple[Job, ...]:
+            return await sleeptime.jobs()
+
+        assert [(job.context, job.trigger, job.drafts) for job in await jobs()] == [("apples", "change", 2)] * 2
+        assert (await sleeptime.notes("apples")).learned is not None
+        assert (await sleeptime.notes("left alone")).learned is None
+
+
+async def test_a_policy_that_a_worker_cannot_use_is_tried_again_after_a_rest(database_url: str, model: str) -> None:
+    async with await Store.open(database_url) as store, working(database_url, model):
+        async with Sleeptime(model, database_url) as sleeptime:
+            await sleeptime.add("apples", APPLES)
+        await store.policies.change("apples", lambda _: Policy(on_change=timedelta(0), drafts=10**6))
+
+        async def has_failed() -> bool:
+            return (await store.jobs.sleep_state("apples")).failures == 1
+
+        await until(has_failed)
+        state = await store.jobs.sleep_state("apples")
+        assert "its policy cannot be used: setting drafts" in state.last_error
+        assert await store.work.next_due() == state.rests_until
+        assert state.slept_at is not None
+        assert state.rests_until == state.slept_at + BackOff().failed
+        assert await store.jobs.list() == ()
