@@ -19,8 +19,6 @@ class Cap:
 
     >>> Cap(max_tokens=1000).left(Spend(tokens=300, reserved_tokens=200, doubt_tokens=100))
     Cap(max_tokens=400, max_usd=None)
-    >>> Cap(max_usd=0.5).over(Cap(max_tokens=1000, max_usd=2.0))
-    Cap(max_tokens=1000, max_usd=0.5)
 
     Args:
         max_tokens: tokens of all classes together, cached ones too.
@@ -41,13 +39,6 @@ class Cap:
 
     def __bool__(self) -> bool:
         return self != NO_CAP
-
-    def over(self, default: Cap) -> Cap:
-        """This cap, with the default's limit where it has none."""
-        return Cap(
-            default.max_tokens if self.max_tokens is None else self.max_tokens,
-            default.max_usd if self.max_usd is None else self.max_usd,
-        )
 
     def left(self, spend: Spend) -> Cap:
         """What may still be spent; calls under way, and those whose end nobody knows, count at their worst case."""

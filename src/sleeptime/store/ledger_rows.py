@@ -106,10 +106,11 @@ async def lose(connection: AsyncConnection, workers: Collection[str], *, unowned
     Returns:
         How many there were.
     """
-    of_dead: ColumnElement[bool] = CallRow.worker.in_(workers)
+    lost = await _lose(connection, CallRow.worker.in_(workers)) if workers else 0
     if unowned_before is not None:
-        of_dead |= CallRow.worker.is_(None) & CallRow.key.is_(None) & (CallRow.at < unowned_before)
-    return await _lose(connection, of_dead)
+        unowned = CallRow.worker.is_(None) & CallRow.key.is_(None) & (CallRow.at < unowned_before)
+        lost += await _lose(connection, unowned)
+    return lost
 
 
 async def close_job(connection: AsyncConnection, tenant: str, job_id: str) -> None:

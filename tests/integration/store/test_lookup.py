@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sleeptime.core.call import Call, Phase
+from sleeptime.core.call import RUNNING, Call, Phase, WorstCase
+from sleeptime.core.caps import Cap, Caps
+from sleeptime.core.context import Context
+from sleeptime.core.errors import CapReached
 from sleeptime.core.query import Query
+from sleeptime.core.spend import Scope
 from sleeptime.core.usage import Usage
 from sleeptime.store.entry import Keep
+from sleeptime.store.ledger_rows import close_job
 from sleeptime.store.store import Store
 from tests.integration.store.builders import context, learned, note
 
@@ -37,14 +44,12 @@ async def test_no_step_of_an_ask_reads_a_whole_table(store: Store, ask: str) -> 
     shop = context(a="one", b="two")
     await store.add_context(shop)
     await store.make_live("shop", await store.stage(learned(shop, note("x", *shop.parts))))
-    statements: list[Statement] = []
+    with watched(store) as statements:
+        await do(store, shop, ask)
+    await check_plans(store, statements)
 
-    def keep(_conn: Connection, _cursor: object, sql: str, parameters: object, *_: object) -> None:
-        if sql.startswith(("SELECT", "UPDATE", "DELETE")):
-            statements.append((sql, parameters))
 
-    engine = store._database._engine.sync_engine
-    event.listen(engine, "before_cursor_execute", keep)
+async def do(store: Store, shop: Context, ask: str) -> None:
     if ask == "serving":
         await store.serving("shop")
     elif ask == "live":
@@ -61,10 +66,60 @@ async def test_no_step_of_an_ask_reads_a_whole_table(store: Store, ask: str) -> 
         assert (await store.prune("shop", Keep(last=1, days=0))).versions == (2,)
     else:
         await store.add_context(context(a="one", b="changed"))
-    event.remove(engine, "before_cursor_execute", keep)
 
+
+@contextmanager
+def watched(store: Store) -> Iterator[list[Statement]]:
+    """The statements that look rows up while the block runs."""
+    statements: list[Statement] = []
+
+    def keep(_conn: Connection, _cursor: object, sql: str, parameters: object, *_: object) -> None:
+        if sql.startswith(("SELECT", "UPDATE", "DELETE")):
+            statements.append((sql, parameters))
+
+    engine = store._database._engine.sync_engine
+    event.listen(engine, "before_cursor_execute", keep)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", keep)
+
+
+async def check_plans(store: Store, statements: Sequence[Statement]) -> None:
     assert statements
     async with store._database.reading() as connection:
         for plan in await plans(connection, statements):
             assert "SCAN" not in plan.replace("SCAN CONSTANT ROW", ""), plan
             assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize("step", ["begin", "refuse", "end", "leave", "withdraw", "lose", "close", "answer", "totals"])
+async def test_no_step_of_a_call_reads_a_whole_table(store: Store, step: str) -> None:
+    running = Call(
+        phase=Phase.SLEEP, model="m", usage=Usage(), context="c", job_id="j", key="0.0", outcome=RUNNING, worker="w",
+        reserved=WorstCase(9, 0.0),
+    )  # fmt: skip
+    await store.begin_call(running)
+    with watched(store) as statements:
+        if step == "begin":
+            await store.begin_call(running)
+        elif step == "refuse":
+            with pytest.raises(CapReached):
+                await store.begin_call(replace(running, id="other"), Caps(tenant_day=Cap(max_tokens=10)))
+        elif step == "end":
+            await store.record_call(replace(running, outcome="ok"), "reply")
+        elif step == "leave":
+            await store.leave_call(running)
+        elif step == "withdraw":
+            await store.withdraw_call(running)
+        elif step == "lose":
+            await store.lose_calls(["w"], unowned_before=running.at)
+        elif step == "close":
+            await store._database.write(lambda connection: close_job(connection, store.tenant, "j"))
+        elif step == "answer":
+            await store.answered("j", "0.0")
+        else:
+            await store.job_calls("j")
+            await store.spend(Scope.TENANT, day="2026-05-04")
+            await store.sums("c")
+    await check_plans(store, statements)
