@@ -55,16 +55,20 @@ class Quarantine:
 class BackOff:
     """What follows from how a sleep ended. A sleep by hand begins in spite of rest and quarantine, and may lift both.
 
-    ============ ============ =====================================================
-    it ended     in a row     with the defaults, triggers
-    ============ ============ =====================================================
-    wrote        any          are heard at once
-    nothing new  1, 2, 3, ... rest 10, 20, 40, ... minutes, at most a day
-    failed       1, 2, 3, 4   rest 1, 2, 4, 8 minutes
-    failed       5            are not heard any more until the context is released
-    capped       any          rest until the next UTC day, when caps per day begin anew
-    skipped      any          go on as before: nothing was tried
-    ============ ============ =====================================================
+    ============== ============ =====================================================
+    it ended       in a row     with the defaults, triggers
+    ============== ============ =====================================================
+    wrote          any          are heard at once
+    wrote, rest    any          rest until the next UTC day, then call for what is left
+    capped
+    wrote, rest    1, 2, 3, 4   rest 1, 2, 4, 8 minutes, then call for what is left
+    failed         5            are heard at once; what is left waits for a change
+    nothing new    1, 2, 3, ... rest 10, 20, 40, ... minutes, at most a day
+    failed         1, 2, 3, 4   rest 1, 2, 4, 8 minutes
+    failed         5            are not heard any more until the context is released
+    capped         any          rest until the next UTC day, when caps per day begin anew
+    skipped        any          go on as before: nothing was tried
+    ============== ============ =====================================================
 
     >>> from datetime import UTC, datetime
     >>> now = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -96,7 +100,16 @@ class BackOff:
     failed: timedelta = timedelta(minutes=1)
     max_failures: int = 5
 
-    def after(self, state: SleepState, outcome: Outcome, version: str, reason: str, now: datetime) -> SleepState:
+    def after(
+        self,
+        state: SleepState,
+        outcome: Outcome,
+        version: str,
+        reason: str,
+        now: datetime,
+        *,
+        left: Outcome | None = None,
+    ) -> SleepState:
         """The state after one more sleep.
 
         Args:
@@ -105,7 +118,10 @@ class BackOff:
             version: of the context that it read.
             reason: why it ended so.
             now: when it ended.
+            left: why it wrote and left parts unread all the same, ``failed`` or ``capped``; None when it left none.
         """
+        if left is Outcome.CAPPED or (left is Outcome.FAILED and state.failures + 1 < self.max_failures):
+            return self.after(state, left, version, reason, now)
         match outcome:
             case Outcome.SKIPPED:
                 return state

@@ -173,12 +173,14 @@ class Ending:
         reason: never "" unless it wrote.
         learned: number of the learned context it wrote; None unless it wrote.
         digest: of that.
+        left: why it left parts unread though it wrote, ``failed`` or ``capped``; None when it left none.
     """
 
     outcome: Outcome
     reason: str = ""
     learned: int | None = None
     digest: str | None = None
+    left: Outcome | None = None
 
     def __post_init__(self) -> None:
         is_written = self.outcome is Outcome.WROTE

@@ -194,8 +194,9 @@ class SleepJob:
         async def end(connection: AsyncConnection, head: Head, committed: Committed) -> None:
             reason = "; ".join(text for text in (committed.told(job.context), result.reason) if text)
             is_written = committed.outcome is Outcome.WROTE
-            written = (committed.number, learned.digest) if is_written else (None, None)
-            if not await end_job(connection, job, Ending(committed.outcome, reason, *written), self._means.back_off):
+            written = (committed.number, learned.digest, result.left) if is_written else (None, None, None)
+            ending = Ending(committed.outcome, reason, *written)
+            if not await end_job(connection, job, ending, self._means.back_off):
                 raise RunPassed(f"another run of job {job.id} has begun")
 
         return await outlast(

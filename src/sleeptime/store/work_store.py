@@ -247,7 +247,7 @@ async def end_job(connection: AsyncConnection, job: Job, ending: Ending, back_of
     await sleep_state_rows.change_sleep_state(
         connection,
         context_id,
-        lambda state: back_off.after(state, ending.outcome, job.context_version, ending.reason, now),
+        lambda state: back_off.after(state, ending.outcome, job.context_version, ending.reason, now, left=ending.left),
     )
     await wake_rows.settle(connection, context_id, now, is_called_again=ending.outcome is not Outcome.SKIPPED)
     return True

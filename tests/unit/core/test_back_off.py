@@ -47,6 +47,20 @@ def test_only_a_sleep_that_finished_its_work_moves_the_cursor() -> None:
         assert BackOff().after(read, outcome, "v2", "why", NOW).slept_version == "v2"
 
 
+def test_a_sleep_that_wrote_and_left_parts_is_called_again_but_not_for_ever() -> None:
+    read = SleepState(slept_version="v1", slept_at=NOW)
+    capped = BackOff().after(read, Outcome.WROTE, "v2", "capped", NOW, left=Outcome.CAPPED)
+    assert (capped.slept_version, capped.rests_until) == ("v1", datetime(2026, 3, 3, tzinfo=UTC))
+    state, rests = read, []
+    for _ in range(4):
+        state = BackOff().after(state, Outcome.WROTE, "v2", "one part was refused", NOW, left=Outcome.FAILED)
+        assert (state.slept_version, state.quarantined_at) == ("v1", None)
+        rests.append((state.rests_until or NOW) - NOW)
+    assert rests == [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8)]
+    state = BackOff().after(state, Outcome.WROTE, "v2", "one part was refused", NOW, left=Outcome.FAILED)
+    assert state == SleepState(slept_version="v2", slept_at=NOW), "changes are heard at once; that part waits for one"
+
+
 def test_a_released_context_keeps_its_cursor_and_nothing_else() -> None:
     state = SleepState("v1", NOW, failures=5, quarantined_at=NOW, last_error="why")
     assert BackOff().released(state) == SleepState("v1", NOW)
