@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from alembic import command
+from sqlalchemy import Connection
+
 from sleeptime.core.context import Context, Part
 from sleeptime.core.note import LearnedContext, Note, NoteKind
+from sleeptime.store.migrations import alembic_config
 
 
 def context(name: str = "shop", **texts: str) -> Context:
@@ -19,3 +23,10 @@ def note(statement: str, *parts: Part) -> Note:
 def learned(of: Context, *notes: Note, model: str = "scripted") -> LearnedContext:
     """A learned context of the version that ``of`` stands at."""
     return LearnedContext(of.name, of.version, notes, "notes", model)
+
+
+def make_first_release(connection: Connection) -> None:
+    """The tables as the first release made them."""
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "0001")

@@ -6,17 +6,16 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from alembic import command
-from sqlalchemy import Connection, event, func, select, text
+from sqlalchemy import event, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.context import Context, Part
 from sleeptime.core.errors import InputError, StoreError, TooLarge
 from sleeptime.store.database import Database
-from sleeptime.store.migrations import alembic_config, migrate
+from sleeptime.store.migrations import migrate
 from sleeptime.store.store import Store
 from sleeptime.store.tables import ContextVersionRow, PartRow, VersionPartRow
-from tests.integration.store.builders import context, learned, note
+from tests.integration.store.builders import context, learned, make_first_release, note
 
 
 async def count(store: Store, table: type) -> int:
@@ -177,7 +176,7 @@ VERSIONS = [context(a="one", b="two"), context(a="one", b="two", c="three"), con
 
 async def test_contexts_of_the_first_release_come_through_migration_whole(empty_database_url: str) -> None:
     database = await Database.connect(empty_database_url)
-    await database.write(lambda connection: connection.run_sync(_make_0001))
+    await database.write(lambda connection: connection.run_sync(make_first_release))
     await database.write(_keep_as_0001)
     await migrate(database)
     await database.close()
@@ -189,12 +188,6 @@ async def test_contexts_of_the_first_release_come_through_migration_whole(empty_
         await store.append("shop", ["four"])
         assert [part.text for part in (await store.context("shop")).parts] == ["one", "two", "three", "four"]
         assert (await store.unstudied("shop", VERSIONS[0].version)).context == VERSIONS[0]
-
-
-def _make_0001(connection: Connection) -> None:
-    config = alembic_config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "0001")
 
 
 async def _keep_as_0001(connection: AsyncConnection) -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.call import LOST, RUNNING, Call, Phase, WorstCase
 from sleeptime.core.spend import Lane, Scope, Spend
 from sleeptime.core.usage import Usage
 from sleeptime.store import ledger_rows
+from sleeptime.store.database import Database
 from sleeptime.store.store import Store
+from sleeptime.store.tables import CallRow
+from tests.integration.store.builders import make_first_release
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 BEGUN = Call(
@@ -191,3 +197,29 @@ async def test_a_call_of_unknown_price_stays_of_unknown_price(store: Store) -> N
     await store.begin_call(unknown)
     assert await store.calls() == (unknown,)
     assert await spends(store) == {Spend(reserved_tokens=100)}
+
+
+async def test_calls_of_the_first_release_are_added_up(empty_database_url: str) -> None:
+    calls = [
+        replace(ENDED, id="a", key=None, worker=None),
+        replace(ENDED, id="b", key=None, worker=None, cost_usd=None, at=NOON + timedelta(hours=13)),
+        replace(ENDED, id="c", key=None, worker=None, phase=Phase.WAKE, job_id=None, query_id="q"),
+    ]
+    database = await Database.connect(empty_database_url)
+    await database.write(lambda connection: connection.run_sync(make_first_release))
+    for call in calls:
+        await database.write(partial(keep_as_first_release, call))
+    await database.close()
+    async with await Store.open(empty_database_url) as store:
+        assert await store.calls() == in_order(*calls)
+        both = Spend(calls=2, tokens=84, cost_usd=0.125, unpriced_calls=1)
+        assert await store.spend(Scope.JOB, "j") == await store.spend(Scope.CONTEXT, "shop") == both
+        assert await store.spend(Scope.TENANT, day="2026-05-04") == Spend(calls=1, tokens=42, cost_usd=0.125)
+        assert await store.spend(Scope.CONTEXT, "shop", day="2026-05-05") == Spend(calls=1, tokens=42, unpriced_calls=1)
+        assert await store.spend(Scope.TENANT, lane=Lane.WAKE) == Spend(calls=1, tokens=42, cost_usd=0.125)
+
+
+async def keep_as_first_release(call: Call, connection: AsyncConnection) -> None:
+    names = ("id", "phase", "model", "tier", "context", "query_id", "job_id", "outcome", "cost_usd", "latency_s", "at")
+    row = {name: getattr(call, name) for name in names} | call.usage.as_dict() | {"tenant": "default"}
+    await connection.execute(insert(CallRow), row)
