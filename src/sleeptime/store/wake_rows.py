@@ -160,7 +160,7 @@ async def claim_due(connection: AsyncConnection, now: datetime, limit: int, make
         limit: most contexts that are looked at, those that are due longest first.
         make_job: makes the job of a wake-up in the same transaction.
     """
-    due = (
+    first = (
         select(WakeUpRow.context_id)
         .join(ContextRow, ContextRow.id == WakeUpRow.context_id)
         .where(WakeUpRow.due_at <= now)
@@ -168,14 +168,17 @@ async def claim_due(connection: AsyncConnection, now: datetime, limit: int, make
         .limit(limit)
         .with_for_update(of=ContextRow, key_share=True, skip_locked=True)
     )
-    ids = tuple((await connection.execute(due)).scalars())
+    ids = tuple((await connection.execute(first)).scalars())
     rows = {row.id: row for row in await _rows(connection, ids)} if ids else {}
     # Read again now that they are locked: someone may have taken a wake-up, or put it off, between the two statements.
-    taken = [await _claim(connection, rows[context_id], now) for context_id in ids if context_id in rows]
-    handed_out = tuple(item for item in taken if item is not None)
-    for item in handed_out:
-        await make_job(connection, item)
-    return handed_out
+    looked_at = [await _due(connection, rows[context_id], now) for context_id in ids if context_id in rows]
+    taken = tuple(due for due in looked_at if due is not None)
+    if taken:
+        of_taken = WakeUpRow.context_id.in_([due.head.id for due in taken])
+        await connection.execute(delete(WakeUpRow).where(of_taken))
+    for due in taken:
+        await make_job(connection, due)
+    return taken
 
 
 async def next_due(connection: AsyncConnection) -> datetime | None:
@@ -197,8 +200,8 @@ async def list_wake_ups(
     return tuple((row.name, row.due_at, Trigger(row.trigger)) for row in await connection.execute(statement))
 
 
-async def _claim(connection: AsyncConnection, row: Any, now: datetime) -> Due | None:
-    """Take a wake-up when it is due, else put it off for as long as it waits."""
+async def _due(connection: AsyncConnection, row: Any, now: datetime) -> Due | None:
+    """What a wake-up is when it is due; else it is put off for as long as it waits."""
     mine = WakeUpRow.context_id == row.id
     if row.first_change_at is None:
         return None
@@ -220,7 +223,6 @@ async def _claim(connection: AsyncConnection, row: Any, now: datetime) -> Due | 
     if standing.is_busy:
         await connection.execute(update(WakeUpRow).where(mine).values(due_at=now + PARKED))
         return None
-    await connection.execute(delete(WakeUpRow).where(mine))
     return Due(standing.tenant, standing.head, standing.policy, wake_up.trigger)
 
 
