@@ -110,7 +110,7 @@ class NanoModel(Model[None]):
         runtime = await self._runtime()
         prepared = _prepare(runtime, messages, settings or {})
         try:
-            future = runtime.queue.submit(prepared)
+            future = runtime.queue.submit(prepared, is_sleep=bool(tools & {WRITE_NOTES, RETHINK}))
         except ValueError as error:
             raise InputError(f"nano cannot take this request: {error}") from error
         completion = await asyncio.wrap_future(future)
@@ -139,7 +139,8 @@ class NanoModel(Model[None]):
             steps = runtime.engine.stream(prepared)
         except ValueError as error:
             raise InputError(f"nano cannot take this request: {error}") from error
-        yield _NanoStream(parameters, prepared=prepared, steps=steps, tokenizer=runtime.tokenizer)
+        with runtime.queue.answering():
+            yield _NanoStream(parameters, prepared=prepared, steps=steps, tokenizer=runtime.tokenizer)
 
     async def loaded(self) -> tuple[Engine, Tokenizer]:
         """What decodes and what reads the words, for work beyond completions."""

@@ -99,12 +99,17 @@ class Engine:
             raise ValueError(f"max_tokens is {request.max_tokens}; it must be 1 or more")
 
     def generate(
-        self, requests: Sequence[Request], on_done: Callable[[int, Completion], None] | None = None
+        self,
+        requests: Sequence[Request],
+        on_done: Callable[[int, Completion], None] | None = None,
+        *,
+        before_step: Callable[[], None] | None = None,
     ) -> list[Completion]:
         """Complete all requests, decoded together; the order is kept.
 
         Args:
             on_done: called with the place and the completion of each request as soon as it is finished.
+            before_step: called before prompts are read and before each token; may wait, to let others go first.
 
         Raises:
             TooLongError: a prompt leaves no room for a completion.
@@ -117,9 +122,13 @@ class Engine:
         order = sorted(range(len(requests)), key=lambda i: tuple(requests[i].prompt))
         for start in range(0, len(order), MAX_ROWS):
             chosen = order[start : start + MAX_ROWS]
+            if before_step is not None:
+                before_step()
             with one_blas_thread(), np.errstate(over="ignore"):
                 run = _Run(self, [requests[i] for i in chosen])
                 while run.is_running:
+                    if before_step is not None:
+                        before_step()
                     for i in run.step():
                         done[chosen[i]] = completion = run.completion(i)
                         if on_done is not None:

@@ -79,3 +79,42 @@ def test_no_thread_outlives_the_work() -> None:
         future.result(10)
     while active_count() > before:
         pass
+
+
+def test_an_answer_goes_before_sleep_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nano_queue, "PATIENCE_S", 60.0)
+    queue = NanoQueue(Engine(tiny_weights()))
+    with queue.answering():
+        asleep = queue.submit(Request(CONTEXT, 60), is_sleep=True)
+        for n in range(3):
+            assert len(queue.submit(Request([*CONTEXT, n], 5)).result(10).ids) == 5
+        with pytest.raises(TimeoutError):
+            asleep.result(0.2)
+    assert len(asleep.result(10).ids) == 60
+
+
+def test_answers_without_an_end_do_not_stop_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nano_queue, "PATIENCE_S", 0.001)
+    queue = NanoQueue(Engine(tiny_weights()))
+    with queue.answering():
+        assert len(queue.submit(Request(CONTEXT, 20), is_sleep=True).result(10).ids) == 20
+
+
+def test_sleep_goes_on_after_an_answer_that_was_cancelled_or_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nano_queue, "PATIENCE_S", 60.0)
+    engine = Engine(tiny_weights())
+    queue = NanoQueue(engine)
+    assert queue.submit(Request(CONTEXT, 3)).cancel()
+    broken, engine._decoder.weights = engine._decoder.weights, None  # type: ignore[assignment] # a decoder that breaks
+    with pytest.raises(AttributeError):
+        queue.submit(Request(CONTEXT, 3)).result(10)
+    engine._decoder.weights = broken
+    assert len(queue.submit(Request(CONTEXT, 3), is_sleep=True).result(10).ids) == 3
+
+
+def test_sleep_and_answers_say_what_they_say_alone() -> None:
+    engine = Engine(tiny_weights())
+    queue = NanoQueue(engine)
+    requests = [Request([*CONTEXT, n], 20, sampling=Sampling(1.0, 1.0, n)) for n in range(6)]
+    futures = [queue.submit(request, is_sleep=n % 2 == 0) for n, request in enumerate(requests)]
+    assert [future.result(10).ids for future in futures] == [engine.generate([each])[0].ids for each in requests]
