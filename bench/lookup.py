@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from bench.figure import Figure, median_ms
-from sleeptime.core.call import Call, Phase
+from sleeptime.core.call import OK, RUNNING, Call, Phase
 from sleeptime.core.context import Context, Part
 from sleeptime.core.note import LearnedContext, Note, NoteKind
 from sleeptime.core.query import Query
@@ -59,7 +60,9 @@ async def measure() -> list[Figure]:
 
             async def record(i: int) -> None:
                 query = Query(context=f"context {i}", text="q", route="notes", budget="v0", answer="a", learned=1)
-                await store.record_call(Call(phase=Phase.WAKE, model="m", usage=Usage(), context=query.context))
+                call = Call(phase=Phase.WAKE, model="m", usage=Usage(), context=query.context, outcome=RUNNING)
+                await store.begin_call(call)
+                await store.record_call(replace(call, outcome=OK))
                 await store.record_query(query)
 
             figures.append(await median_ms(f"recording an ask, {size:,} contexts", record, 200))
