@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,11 @@ import pytest
 from sleeptime import Part, ScriptedModel, Sleeptime
 from sleeptime.core.back_off import BackOff
 from sleeptime.core.errors import InputError, NotFound
-from sleeptime.core.job import Job
+from sleeptime.core.job import Job, JobState
+from sleeptime.core.outcome import Outcome
 from sleeptime.core.policy import Policy
 from sleeptime.core.trigger import Trigger
+from sleeptime.jobs.snapshot import new_job
 from sleeptime.jobs.worker import run_worker
 from sleeptime.settings import load_settings
 from sleeptime.store.store import Store
@@ -131,3 +133,32 @@ async def test_a_policy_that_a_worker_cannot_use_is_tried_again_after_a_rest(dat
         assert state.slept_at is not None
         assert state.rests_until == state.slept_at + BackOff().failed
         assert await store.jobs.list() == ()
+
+
+async def test_a_job_that_stood_in_the_queue_until_its_window_closed_waits_for_the_next(
+    database_url: str, model: str
+) -> None:
+    settings = load_settings(database_url=database_url, model=model)
+    later = datetime.now(UTC) + timedelta(hours=2)
+    window = f"{later:%H:%M}-{later + timedelta(hours=1):%H:%M}"
+    async with Sleeptime(settings=settings) as sleeptime, await Store.open(database_url) as store:
+        added = await sleeptime.add("apples", APPLES)
+        await sleeptime.policy("apples", on_change="30s", window=window)
+        called, _ = await store.jobs.add("apples", new_job(added.version, settings, trigger=Trigger.CHANGE))
+
+        async def is_waiting() -> bool:
+            return (await store.jobs.job(called.id)).state is JobState.WAITING
+
+        async with working(database_url, model):
+            await until(is_waiting)
+            job = await store.jobs.job(called.id)
+            assert (job.due_at, job.reason) == (later.replace(second=0, microsecond=0), f"its window is {window}")
+            assert (await store.calls()) == ()
+            await store.jobs.cancel(called.id)
+            by_hand, _ = await store.jobs.add("apples", new_job(added.version, settings, trigger=Trigger.HAND))
+
+            async def is_over() -> bool:
+                return (await store.jobs.job(by_hand.id)).is_over
+
+            await until(is_over)
+        assert (await store.jobs.job(by_hand.id)).outcome is Outcome.WROTE

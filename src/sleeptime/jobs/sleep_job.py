@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from random import Random
 
@@ -26,6 +27,7 @@ from sleeptime.core.note import LearnedContext
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.policy import Policy
 from sleeptime.core.price import Tier
+from sleeptime.core.trigger import Trigger
 from sleeptime.gate.caps import PatientLedger, UnderWay
 from sleeptime.jobs.brake import BrakedCalls
 from sleeptime.jobs.snapshot import agenda_of, settings_of, sleep_settings
@@ -144,6 +146,7 @@ class SleepJob:
         job, store = self._job, self._store
         policy = (await store.policies.standing(job.context)).policy or Policy()
         settings = changed_settings(settings_of(job, self._means.settings), **policy.limits)
+        _check_window(job, policy, settings.tier)
         model = await self._means.open_model(settings)
         unstudied = await store.unstudied(job.context, job.context_version, job.base)
         ledger = self._ledger(model, settings.caps)
@@ -224,6 +227,22 @@ class SleepJob:
     ) -> Ran:
         is_mine = await outlast(partial(self._means.store.work.finish, self._job, ending, self._means.back_off))
         return Ran(JobState.OVER, result, error=error) if is_mine else Ran(None)
+
+
+def _check_window(job: Job, policy: Policy, tier: Tier) -> None:
+    """Let a sleep that a trigger called for begin only while the window of its policy is open.
+
+    It may have stood in the queue since the window closed. Batches that were sent are collected at any time.
+
+    Raises:
+        NotNow: the window is closed.
+    """
+    if policy.window is None or job.trigger == Trigger.HAND or (tier is Tier.BATCH and job.run > 1):
+        return
+    now = datetime.now(UTC)
+    opening = policy.window.next_opening(now)
+    if opening > now:
+        raise NotNow(f"its window is {policy.window}", opening)
 
 
 class _Told:
