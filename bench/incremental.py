@@ -30,15 +30,18 @@ REPEATS, WARM_UP = 50, 5
 
 async def measure() -> list[Figure]:
     """Notes kept and calls made over `ROUNDS` random edits, and the time of an append as a conversation grows."""
+    figures = []
+    for names_parts in (True, False):
+        with tempfile.TemporaryDirectory() as folder:
+            figures += await _edited(f"sqlite:///{Path(folder) / 'bench.db'}", names_parts=names_parts)
     with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{Path(folder) / 'bench.db'}"
-        return [*await _edited(url), *await _appended(url)]
+        return [*figures, *await _appended(f"sqlite:///{Path(folder) / 'bench.db'}")]
 
 
-async def _edited(url: str) -> list[Figure]:
+async def _edited(url: str, *, names_parts: bool) -> list[Figure]:
     rng = random.Random(0)
     parts = [Part(f"part {i}", f"part {i}. " + "Some words of text. " * 48) for i in range(PARTS)]
-    model = note_taker(num_chars=40)
+    model = note_taker(num_chars=40, names_parts=names_parts)
     kept, calls = [], []
     async with Sleeptime(model, url) as sleeptime:
         await sleeptime.add("edited", *parts)
@@ -58,10 +61,11 @@ async def _edited(url: str) -> list[Figure]:
             kept.append(100 * sum(note in there for note in unaffected) / len(unaffected))
             calls.append(100 * len(model.requests) / full_calls)
     how = f"{CHANGED} of {PARTS} parts changed at random, {ROUNDS} times"
-    made = f"of the {full_calls} of a full sleep; at most {max(calls):.1f} %"
+    of_all = f"of the {full_calls} of a full sleep; at most {max(calls):.1f} %"
+    who = "" if names_parts else ", no part named"
     return [
-        Figure("unaffected notes kept byte for byte", mean(kept), "%", f"{how}; at least {min(kept):.1f} %"),
-        Figure("calls of an incremental sleep", mean(calls), "%", made),
+        Figure(f"unaffected notes kept byte for byte{who}", mean(kept), "%", f"{how}; at least {min(kept):.1f} %"),
+        Figure(f"calls of an incremental sleep{who}", mean(calls), "%", of_all),
     ]
 
 
@@ -77,7 +81,6 @@ async def _appended(url: str) -> list[Figure]:
             figures.append(await median_ms(f"append to {size:,} messages", append, REPEATS))
             there += REPEATS + WARM_UP
         async with store._database.reading() as connection:
-            rows = select(func.count()).select_from(VersionPartRow)
-            num_rows = (await connection.execute(rows)).scalar_one() - PARTS * (ROUNDS + 1)
+            num_rows = (await connection.execute(select(func.count()).select_from(VersionPartRow))).scalar_one()
     how = f"{there:,} messages in {len(MESSAGES) * (REPEATS + WARM_UP + 1):,} versions"
     return [*figures, Figure("rows per message", num_rows / there, "rows", how)]

@@ -25,6 +25,7 @@ def note_taker(
     *,
     model_name: str = "note taker",
     num_chars: int | None = None,
+    names_parts: bool = True,
     pairs: bool = False,
     failures: Mapping[str, Exception] | None = None,
 ) -> ScriptedModel:
@@ -33,6 +34,7 @@ def note_taker(
     Args:
         model_name: name in the ledger.
         num_chars: how much of a text a note says; all of it by default.
+        names_parts: say which part a note rests on; else it rests on all that was read.
         pairs: write a note on each two parts that stand beside each other, too.
         failures: what it raises when it is shown a part of this name.
     """
@@ -45,7 +47,7 @@ def note_taker(
         if "write_notes" in parameters.tool_defs:
             groups = [[part] for part in parts]
             groups += [list(two) for two in pairwise(parts)] if pairs else []
-            return ToolCall("write_notes", {"notes": [_note(group) for group in groups]})
+            return ToolCall("write_notes", {"notes": [_note(group, names_parts) for group in groups]})
         if "rethink_memory" in parameters.tool_defs:
             memory = " ".join(text for _, text in parts)
             return [ToolCall("rethink_memory", {"new_memory": memory}), ToolCall("finish_rethinking_memory")]
@@ -54,6 +56,6 @@ def note_taker(
     return ScriptedModel(reply, model_name=model_name)
 
 
-def _note(parts: list[tuple[str, str]]) -> dict[str, object]:
+def _note(parts: list[tuple[str, str]], names_parts: bool) -> dict[str, object]:
     said = " and ".join(f"{name} says: {text}" for name, text in parts)
-    return {"kind": "fact", "text": said, "parts": [name for name, _ in parts]}
+    return {"kind": "fact", "text": said, "parts": [name for name, _ in parts if names_parts]}
