@@ -1,4 +1,4 @@
-"""A process that is killed around a call: the ledger knows every request that was made, and no kept answer is paid twice.
+"""A process that is killed around a call: the ledger knows every request that was made, and no answer is paid twice.
 
 Real processes, a real server, both engines.
 """
