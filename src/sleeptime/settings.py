@@ -79,13 +79,6 @@ class Settings(BaseSettings):
     max_tokens_per_day: int | None = Field(default=None, ge=0)
     max_output_tokens: int = Field(default=8192, ge=1)
 
-    approve: bool = False
-    max_learned_tokens: int = Field(default=1_000_000, ge=1)
-    max_lost_verified: float = Field(default=0.5, ge=0, le=1)
-    keep_versions: int = Field(default=10, ge=1)
-    keep_days: float = Field(default=30.0, ge=0, le=36_500)
-    keep_queried: bool = True
-
     max_calls_at_once: int | None = Field(default=16, ge=1)
     max_requests_per_minute: int | None = Field(default=None, ge=1)
     max_tokens_per_minute: int | None = Field(default=None, ge=1)
@@ -95,6 +88,13 @@ class Settings(BaseSettings):
     breaker_longest_pause_s: float = Field(default=1800.0, gt=0, allow_inf_nan=False)
     batch_deadline_s: float = Field(default=86_400.0, gt=0, le=31_536_000)
     batch_poll_s: float = Field(default=10.0, gt=0, le=600)
+
+    approve: bool = False
+    max_learned_tokens: int = Field(default=1_000_000, ge=1)
+    max_lost_verified: float = Field(default=0.5, ge=0, le=1)
+    keep_versions: int = Field(default=10, ge=1)
+    keep_days: float = Field(default=30.0, ge=0, le=36_500)
+    keep_queried: bool = True
 
     worker_concurrency: int = Field(default=4, ge=1, le=1000)
     dead_after_s: float = Field(default=15.0, gt=0, allow_inf_nan=False)
