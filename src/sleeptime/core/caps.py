@@ -110,9 +110,10 @@ def refusal(scope: Scope, cap: Cap, spend: Spend, worst: WorstCase) -> CapReache
         what, setting = f"${cap.max_usd:g}", SETTING[scope].replace("tokens", "usd")
         rest, may = f"${left.max_usd:.4f}", f"${worst.cost_usd or 0.0:.4f}"
     wait = "" if scope is Scope.JOB else "wait for the next day (UTC), or "
+    where = "" if scope is Scope.TENANT else ", in the settings or in the policy of the context"
     return CapReached(
-        f"the cap of {what} {PER[scope]} leaves {rest}, and the next call may take {may}; {wait}raise {setting}. "
-        "What was paid for is in the ledger",
+        f"the cap of {what} {PER[scope]} leaves {rest}, and the next call may take {may}; {wait}raise "
+        f"{setting}{where}. What was paid for is in the ledger",
         is_held=cap.has_room(spend.settled, worst),
     )
 

@@ -62,7 +62,7 @@ class CappedModel(WrapperModel):
         Raises:
             CapReached: it does not, though no other call is under way.
         """
-        settings = limited(model_settings, MAX_OUTPUT_TOKENS)
+        settings = limited(self.wrapped, model_settings, MAX_OUTPUT_TOKENS)
         input_tokens = input_worst_case(messages, model_request_parameters)
         worst = worst_case(input_tokens, settings, self._price).cost_usd or 0.0
         await self._room_for(worst)

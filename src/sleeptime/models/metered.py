@@ -175,7 +175,7 @@ class MeteredModel(WrapperModel):
     def _limited(self, settings: ModelSettings | None) -> ModelSettings | None:
         if self.max_output_tokens is None:
             return settings
-        return limited(merge_model_settings(self.settings, settings), self.max_output_tokens)
+        return limited(self.wrapped, settings, self.max_output_tokens)
 
     @property
     def _single_tier(self) -> Tier:

@@ -7,24 +7,44 @@ only where one is asked for: a request under a cap that leaves it open gets a li
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import Any, Final, cast
 
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models import Model, ModelRequestParameters
-from pydantic_ai.settings import ModelSettings
+from pydantic_ai.profiles.anthropic import ANTHROPIC_THINKING_BUDGET_MAP
+from pydantic_ai.settings import ModelSettings, merge_model_settings
 
 from sleeptime.core.call import WorstCase
 from sleeptime.core.price import Price, Tier
 from sleeptime.models.prices import price_of
+from sleeptime.models.resolve import model_family
 from sleeptime.models.transcript import messages_json
 
 MAX_OUTPUT_TOKENS: Final = 8_192
 """Longest reply, reasoning included, of a request under a cap that sets no limit itself."""
 
 
-def limited(settings: ModelSettings | None, max_tokens: int) -> ModelSettings:
-    """The settings, with this limit on the reply where they have none."""
-    return ModelSettings(max_tokens=max_tokens) | (settings or ModelSettings())
+def limited(model: Model, settings: ModelSettings | None, max_tokens: int) -> ModelSettings:
+    """The settings, with this limit on the reply where they have none.
+
+    What a Claude model sets aside for thinking comes on top: it refuses a limit that its thinking alone would fill.
+    """
+    given = merge_model_settings(model.settings, settings) or ModelSettings()
+    return ModelSettings(max_tokens=max_tokens + _thinking_tokens(model, given)) | given
+
+
+def _thinking_tokens(model: Model, settings: ModelSettings) -> int:
+    """Tokens of thinking that a request to a Claude model sets aside; 0 where the model itself decides."""
+    profile = cast(dict[str, Any], model.profile)
+    if model_family(model) != "anthropic":
+        return 0
+    wanted = cast(dict[str, Any], settings).get("anthropic_thinking")
+    if isinstance(wanted, dict):
+        return int(wanted.get("budget_tokens", 0))
+    level = settings.get("thinking")
+    if not isinstance(level, str) or profile.get("anthropic_supports_adaptive_thinking", False):
+        return 0
+    return ANTHROPIC_THINKING_BUDGET_MAP[level]
 
 
 def input_worst_case(messages: list[ModelMessage], parameters: ModelRequestParameters) -> int:
