@@ -4,22 +4,22 @@ A part counts by its text: one that was renamed or moved has not changed.
 
 - A note that holds is carried over byte for byte. One that does not is gone, also one that names no part and so rests
   on its whole version.
-- A part is studied when its text is new, when the sleep before could not read it, or when a note that rested on it is
-  gone and none that rests on it is left.
+- A part is studied when its text is new, when the sleep before could not read it, or when more notes that rested on it
+  are gone than are left.
 - Beside them are read, as far as there is room, their neighbours, and what else a note rested on that is gone because
   of them: so that it can be made again.
 - Nothing to study is nothing to do: no call. When most parts are new, all are studied, and nothing is carried over.
 
 Strategy `rethink` writes one text on all the parts of a piece. A text that is gone is not carried over but rewritten:
-the model reads the parts that it rested on as they are now, and starts from it. A part that was added where a text
-still has room joins it.
+the model reads the parts that it rested on as they are now, and starts from it. A part that was added joins the text of
+the part before it; a text that has become too large for one piece is begun anew as several.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -155,8 +155,9 @@ class _Change:
         notes = [note for note in live.notes if note.verdict is not Verdict.REFUTED]
         holding = [note for note in notes if note.holds(now, is_same_version=is_same)]
         gone = tuple(note for note in notes if not note.holds(now, is_same_version=is_same))
-        left = {part for note in holding for part in note.depends_on}
-        bereft = {part for note in gone for part in note.depends_on or read} - left
+        left = Counter(part for note in holding for part in note.depends_on)
+        lost = Counter(part for note in gone for part in note.depends_on or read)
+        bereft = {part for part, times in lost.items() if times > left[part]}
         new = now.keys() - set(read)
         wanted = new | set(live.unread) | bereft
         studied = {part: i for part, i in now.items() if part in wanted and has_text(context.parts[i])}
@@ -209,47 +210,38 @@ def _piece(context: Context, studied: Iterable[int], positions: Iterable[int]) -
 
 
 class _Texts:
-    """What `rethink` reads: each text that is gone, or has room for what is new beside it, with all of its parts."""
+    """What `rethink` reads: each text that is gone or has new parts, with all of its parts. Texts share no part."""
 
     def __init__(self, change: _Change, context: Context, tokens: Sequence[int], settings: SleepSettings) -> None:
         self._change, self._context, self._tokens, self._settings = change, context, tokens, settings
         self._texts: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
         """Of each set of parts, one per draft."""
-        for note in (*change.holding, *change.gone):
+        for note in (*change.gone, *change.holding):
             self._texts[note.depends_on].append(note.text)
         self._gone = {note.depends_on for note in change.gone}
 
     def agenda(self) -> Agenda:
-        """What is read; texts that are rewritten are not carried over."""
+        """What is read; texts that are written again are not carried over."""
         owned: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
         for i, owner in enumerate(self._owners()):
             owned[owner].append(i)
         studied = set(self._change.studied)
-        pieces: list[Piece] = []
-        taken_up: set[tuple[str, ...]] = set()
-        for owner, positions in owned.items():
-            new = [i for i in positions if i in studied]
-            if owner in self._gone:
-                pieces += self._rewritten(owner, positions)
-            elif new and owner in self._texts and self._has_room(positions):
-                taken_up.add(owner)
-                pieces += self._rewritten(owner, positions)
-            elif new:
-                pieces += _pieces(
-                    replace(self._change, studied=tuple(new), gone=()), self._context, self._tokens, self._settings
-                )
-        carried = tuple(note for note in self._change.holding if note.depends_on not in taken_up)
-        spare = tuple(note for note in self._change.holding if note.depends_on in taken_up)
+        again = {
+            owner for owner, positions in owned.items() if owner in self._gone or not studied.isdisjoint(positions)
+        }
+        pieces = [piece for owner in owned if owner in again for piece in self._written(owner, owned[owner])]
+        carried = tuple(note for note in self._change.holding if note.depends_on not in again)
+        spare = tuple(note for note in self._change.holding if note.depends_on in again)
         return Agenda(tuple(pieces), carried, spare)
 
     def _owners(self) -> list[tuple[str, ...]]:
-        """The text that each part belongs to: the first that rests on it; of a new part that of the part before it, or
-        of the part behind it when that text alone is gone. Of no text: ``()``."""
+        """What the text rests on that each part belongs to. A new part belongs to that of the part before it, or of the
+        part behind it when that text alone is gone; to none, ``()``, when there is none."""
         owners: list[tuple[str, ...]] = [()] * len(self._context.parts)
         for rests_on in self._texts:
             for part in rests_on:
                 if part in self._change.now:
-                    owners[self._change.now[part]] = owners[self._change.now[part]] or rests_on
+                    owners[self._change.now[part]] = rests_on
         behind = list(owners)
         last: tuple[str, ...] = ()
         for i in reversed(range(len(owners))):
@@ -260,16 +252,9 @@ class _Texts:
             last = owners[i] = owner or (behind[i] if is_lost_behind or not last else last)
         return owners
 
-    def _has_room(self, positions: Sequence[int]) -> bool:
-        settings = self._settings
-        num_tokens = sum(self._tokens[i] for i in positions)
-        return len(positions) <= settings.piece_parts and num_tokens <= settings.piece_tokens
-
-    def _rewritten(self, rests_on: tuple[str, ...], positions: Sequence[int]) -> list[Piece]:
-        pieces = []
-        for run in even_runs(positions, self._tokens, self._settings):
-            piece = _piece(self._context, run, run)
-            if any(map(has_text, piece.parts)):
-                behind = tuple(part for part in rests_on if part in self._change.now and part not in piece.studied)
-                pieces.append(replace(piece, memories=tuple(self._texts[rests_on]), behind=behind))
-        return pieces
+    def _written(self, rests_on: tuple[str, ...], positions: Sequence[int]) -> list[Piece]:
+        """The pieces that a text is written from; one that has become too large is begun anew in several."""
+        runs = even_runs(positions, self._tokens, self._settings)
+        memories = tuple(self._texts[rests_on]) if len(runs) == 1 else ()
+        pieces = [replace(_piece(self._context, run, run), memories=memories) for run in runs]
+        return [piece for piece in pieces if any(map(has_text, piece.parts))]

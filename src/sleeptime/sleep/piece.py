@@ -7,7 +7,7 @@ limited and would be spread thin over many.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sleeptime.core.context import Context, Part
 from sleeptime.core.note import Note
@@ -23,13 +23,11 @@ class Piece:
         studied: sha256 of those that are studied; the others are read to understand them.
         memories: texts that drafts of `rethink` start from: draft i rewrites text i, and begins with the first again
             when there are fewer.
-        behind: sha256 of further parts that those texts rest on.
     """
 
     parts: tuple[Part, ...]
     studied: frozenset[str]
     memories: tuple[str, ...] = ()
-    behind: tuple[str, ...] = ()
 
     def context(self, name: str) -> Context:
         """The piece as a context of its own."""
@@ -40,15 +38,8 @@ class Piece:
         return self.memories[draft % len(self.memories)] if self.memories else ""
 
     def kept(self, notes: Iterable[Note]) -> tuple[Note, ...]:
-        """Of the notes that a draft made of it, those that rest on what is studied: the others are there already.
-
-        What started from a text rests on all that the text rested on.
-        """
-        return tuple(
-            replace(note, depends_on=tuple(dict.fromkeys((*note.depends_on, *self.behind)))) if self.behind else note
-            for note in notes
-            if not note.depends_on or not self.studied.isdisjoint(note.depends_on)
-        )
+        """Of the notes that a draft made of it, those that rest on what is studied: the others are there already."""
+        return tuple(note for note in notes if not note.depends_on or not self.studied.isdisjoint(note.depends_on))
 
 
 def whole(parts: Sequence[Part], tokens: Sequence[int], settings: SleepSettings) -> tuple[Piece, ...]:

@@ -332,7 +332,7 @@ async def test_a_text_that_was_not_written_again_is_not_kept() -> None:
     assert (result.outcome, result.learned) == (Outcome.NOTHING_NEW, None)
 
 
-async def test_an_appended_part_joins_the_text_before_it_while_that_has_room() -> None:
+async def test_an_appended_part_joins_the_text_before_it_and_one_that_is_too_large_becomes_two() -> None:
     settings = replace(RETHINK, piece_parts=3)
     now, live = numbered(2), (await memories(numbered(2), settings=settings)).learned
     seen = []
@@ -342,8 +342,16 @@ async def test_an_appended_part_joins_the_text_before_it_while_that_has_room() -
         assert live is not None
         seen.append(texts(live.notes))
     assert seen[0] == ["text 0 text 1 text 2"]
-    assert seen[1] == ["text 0 text 1 text 2", "text 2 text 3"], "full: a new one begins, with its neighbour"
-    assert seen[-1] == ["text 0 text 1 text 2", "text 3 text 4 text 5", "text 6 text 7"]
+    assert seen[1] == ["text 0 text 1", "text 2 text 3"]
+    assert seen[-1] == ["text 0 text 1", "text 2 text 3", "text 4 text 5", "text 6 text 7"]
+
+
+async def test_a_text_that_is_cut_in_two_is_begun_anew_for_it_says_things_of_both_halves() -> None:
+    settings = replace(RETHINK, piece_parts=3)
+    live = (await memories(numbered(3), settings=settings)).learned
+    agenda = agenda_of(numbered(4), live, numbered(3), settings)
+    assert [piece.memories for piece in agenda.pieces] == [(), ()]
+    assert agenda_of(numbered(3, p1="new"), live, numbered(3), settings).pieces[0].memories == ("text 0 text 1 text 2",)
 
 
 async def test_texts_of_other_pieces_are_carried_over() -> None:

@@ -48,7 +48,7 @@ def test_what_is_beside_comes_in_the_order_it_is_wanted_as_far_as_there_is_room(
     assert sorted(beside([0], [5, 4, 3, 1, 2], sizes, settings)) == [0, 3, 4, 5], "at most twice the parts"
 
 
-def test_a_draft_keeps_notes_on_what_is_studied_and_what_starts_from_a_text_rests_on_its_parts_too() -> None:
+def test_a_draft_keeps_notes_on_what_is_studied() -> None:
     studied, neighbour = Part("a", "one"), Part("b", "two")
     notes = [
         Note(NoteKind.FACT, "x", depends_on=(studied.sha256,)),
@@ -57,8 +57,6 @@ def test_a_draft_keeps_notes_on_what_is_studied_and_what_starts_from_a_text_rest
     ]
     piece = Piece((studied, neighbour), frozenset({studied.sha256}))
     assert piece.kept(notes) == (notes[0], notes[2])
-    piece = Piece((studied, neighbour), frozenset({studied.sha256}), ("old",), ("there",))
-    assert [note.depends_on[-1] for note in piece.kept(notes)] == ["there", "there"]
 
 
 def test_each_draft_starts_from_a_text_of_its_own_where_there_are_enough() -> None:
