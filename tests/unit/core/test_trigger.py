@@ -6,7 +6,7 @@ import doctest
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sleeptime.core import trigger
@@ -46,6 +46,7 @@ def test_worked_numbers_hold() -> None:
     assert doctest.testmod(trigger).failed == 0
 
 
+@settings(deadline=None)
 @given(POLICIES, UNSLEPT, RESTS, MOMENTS, st.lists(st.floats(0, 1), max_size=8))
 def test_a_trigger_is_due_at_the_first_moment_from_now_on_when_a_sleep_may_begin(
     policy: Policy, unslept: Unslept, rest: Rest, now: datetime, earlier: list[float]
@@ -62,6 +63,7 @@ def test_a_trigger_is_due_at_the_first_moment_from_now_on_when_a_sleep_may_begin
     assert wake_up.at == now or not any(may_sleep(policy, unslept, rest, moment) for moment in moments)
 
 
+@settings(deadline=None)
 @given(POLICIES, UNSLEPT, RESTS)
 def test_a_trigger_is_lost_only_where_nothing_but_new_parts_calls(policy: Policy, unslept: Unslept, rest: Rest) -> None:
     is_timed = policy.on_change is not None or policy.idle is not None
@@ -71,6 +73,7 @@ def test_a_trigger_is_lost_only_where_nothing_but_new_parts_calls(policy: Policy
     assert (found is not None) is (is_timed or is_counted or is_window_alone)
 
 
+@settings(deadline=None)
 @given(POLICIES, UNSLEPT, RESTS, MOMENTS)
 def test_every_trigger_that_is_set_is_listed_soonest_first(
     policy: Policy, unslept: Unslept, rest: Rest, now: datetime
@@ -87,6 +90,7 @@ def test_every_trigger_that_is_set_is_listed_soonest_first(
     assert (next_wake_up(policy, unslept, rest, now) in listed) is bool(times)
 
 
+@settings(deadline=None)
 @given(POLICIES, UNSLEPT, RESTS, MOMENTS)
 def test_a_hold_is_named_exactly_when_it_delays(policy: Policy, unslept: Unslept, rest: Rest, now: datetime) -> None:
     always = None if policy.on_change or policy.idle or policy.every else parse_window("00:00-24:00")
@@ -96,6 +100,7 @@ def test_a_hold_is_named_exactly_when_it_delays(policy: Policy, unslept: Unslept
         assert (held[own.trigger].hold is None) is (held[own.trigger].at == own.at)
 
 
+@settings(deadline=None)
 @given(POLICIES, UNSLEPT, MOMENTS)
 def test_quarantine_and_off_set_no_trigger(policy: Policy, unslept: Unslept, now: datetime) -> None:
     assert wake_ups(policy, unslept, Rest(is_quarantined=True), now) == ()
@@ -134,6 +139,7 @@ class Life:
 EVENTS = st.lists(st.tuples(st.integers(0, 3_000), st.sampled_from(["change", "ask", "look"])), max_size=40)
 
 
+@settings(deadline=None)
 @given(POLICIES, EVENTS)
 def test_a_life_of_changes_queries_and_sleeps_loses_no_change_and_begins_no_sleep_early(
     policy: Policy, events: list[tuple[int, str]]
@@ -154,6 +160,7 @@ def test_a_life_of_changes_queries_and_sleeps_loses_no_change_and_begins_no_slee
     assert life.unslept is None or policy.every is None or left < policy.every
 
 
+@settings(deadline=None)
 @given(st.integers(1, 600), st.lists(st.integers(0, 60), min_size=1, max_size=60))
 def test_a_context_that_changes_for_ever_is_slept_on_within_ten_debounces(debounce: int, gaps: list[int]) -> None:
     life, now = Life(Policy(on_change=seconds(debounce))), START

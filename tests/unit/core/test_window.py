@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sleeptime.core import window
@@ -47,11 +47,13 @@ def test_worked_examples_hold() -> None:
     assert doctest.testmod(window).failed == 0
 
 
+@settings(deadline=None)
 @given(windows())
 def test_a_printed_window_parses_back(window: Window) -> None:
     assert parse_window(str(window)) == window
 
 
+@settings(deadline=None)
 @given(windows(("UTC",)), MOMENTS)
 def test_a_window_opens_at_the_first_minute_within_its_hours(window: Window, at: datetime) -> None:
     at = at.replace(second=0, microsecond=0)
@@ -62,6 +64,7 @@ def test_a_window_opens_at_the_first_minute_within_its_hours(window: Window, at:
     assert not any(is_open_by_the_clock(window, at + timedelta(minutes=each)) for each in range(minutes))
 
 
+@settings(deadline=None)
 @given(windows(), MOMENTS)
 def test_an_opening_is_open_and_nothing_before_it_is(window: Window, at: datetime) -> None:
     opening = window.next_opening(at)
@@ -84,6 +87,7 @@ CHANGES = [
 ]
 
 
+@settings(deadline=None)
 @given(windows(), st.sampled_from(CHANGES), st.integers(-2880, 2880))
 def test_a_changed_clock_moves_a_window_only_where_a_time_comes_twice(
     window: Window, change: tuple[str, datetime], minutes: int
