@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemy
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from sleeptime.core.errors import InputError, StoreError
+from sleeptime.store.turns import Turns
 
 URL_FORMS: Final = "sqlite:///relative.db, sqlite:////absolute.db or postgresql://user:password@host:port/database"
 
@@ -67,7 +68,7 @@ class Database:
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._engine = engine
-        self._turn = asyncio.Lock()
+        self._turns = Turns()
         self._jitter = random.Random()
 
     @classmethod
@@ -124,12 +125,15 @@ class Database:
             async with connection.begin():
                 yield connection
 
-    async def write(self, operation: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def write(
+        self, operation: Callable[[AsyncConnection], Awaitable[T]], *, in_a_hurry: bool = False
+    ) -> T:
         """Run ``operation`` in one transaction: all of it is kept, or nothing.
 
         Args:
             operation: runs statements on the connection it is given. May be run again after a lost race, so it must
                 read what it relies on inside itself and have no effect elsewhere.
+            in_a_hurry: whether a user waits for it: on SQLite it goes before the other writers of this process.
 
         Raises:
             StoreError: the database refused, or the race was lost `MAX_ATTEMPTS` times.
@@ -137,19 +141,21 @@ class Database:
         async with self._mapped_errors():
             for attempt in range(1, MAX_ATTEMPTS + 1):
                 try:
-                    return await self._write_once(operation)
+                    return await self._write_once(operation, in_a_hurry=in_a_hurry)
                 except DBAPIError as error:
                     if attempt == MAX_ATTEMPTS or not _is_race(error):
                         raise
                     await asyncio.sleep(self._jitter.uniform(0, 0.005 * 2**attempt))
         raise AssertionError("the last attempt returns or raises")
 
-    async def _write_once(self, operation: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def _write_once(
+        self, operation: Callable[[AsyncConnection], Awaitable[T]], *, in_a_hurry: bool
+    ) -> T:
         if not self.is_sqlite:
             async with self._engine.begin() as connection:
                 return await operation(connection)
         # One writer of this process at a time: waiting here is fair and free, waiting in SQLite is polling.
-        async with self._turn:
+        async with self._turns.take(in_a_hurry=in_a_hurry):
             return await _to_its_end(self._write_immediately(operation))
 
     async def _write_immediately(self, operation: Callable[[AsyncConnection], Awaitable[T]]) -> T:

@@ -12,7 +12,7 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sleeptime.core.call import Call
+from sleeptime.core.call import Call, Phase
 from sleeptime.core.caps import NO_CAPS, Caps
 from sleeptime.core.context import Context, Part
 from sleeptime.core.errors import InputError
@@ -418,7 +418,7 @@ class Store:
         async def operation(connection: AsyncConnection) -> None:
             await ledger_rows.begin(connection, self.tenant, call, caps)
 
-        await self._database.write(operation)
+        await self._database.write(operation, in_a_hurry=call.phase is Phase.WAKE)
 
     async def record_call(self, call: Call, reply: str | None = None) -> None:
         """Keep how a call ended, once per id, begun or not. Its context need not exist.
@@ -431,7 +431,7 @@ class Store:
         async def operation(connection: AsyncConnection) -> None:
             await ledger_rows.end(connection, self.tenant, call, reply)
 
-        await self._database.write(operation)
+        await self._database.write(operation, in_a_hurry=call.phase is Phase.WAKE)
 
     async def leave_call(self, call: Call) -> None:
         """Let a running call go on without its worker; `begin_call` takes it up again."""
@@ -481,7 +481,7 @@ class Store:
             head = await find_head(connection, self.tenant, query.context)
             await query_rows.add_query(connection, self.tenant, head, query)
 
-        await self._database.write(operation)
+        await self._database.write(operation, in_a_hurry=True)
 
     async def calls(self, name: str | None = None) -> tuple[Call, ...]:
         """Calls of one context, or all (``None``), oldest first. `NotFound` when there is neither context nor call."""
