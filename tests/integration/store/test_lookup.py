@@ -39,7 +39,9 @@ async def plans(connection: AsyncConnection, statements: Sequence[Statement]) ->
     return found
 
 
-@pytest.mark.parametrize("ask", ["serving", "live", "record", "add again", "commit and prune", "prune"])
+@pytest.mark.parametrize(
+    "ask", ["serving", "live", "record", "add again", "commit and prune", "prune", "append", "start a sleep"]
+)
 async def test_no_step_of_an_ask_reads_a_whole_table(store: Store, ask: str) -> None:
     shop = context(a="one", b="two")
     await store.add_context(shop)
@@ -64,6 +66,10 @@ async def do(store: Store, shop: Context, ask: str) -> None:
         await store.stage(learned(shop, note("y")))
         await store.stage(learned(shop, note("z")))
         assert (await store.prune("shop", Keep(last=1, days=0))).versions == (2,)
+    elif ask == "append":
+        await store.append("shop", ["three"])
+    elif ask == "start a sleep":
+        assert (await store.unstudied("shop")).base is not None
     else:
         await store.add_context(context(a="one", b="changed"))
 
