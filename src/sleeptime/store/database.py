@@ -125,9 +125,7 @@ class Database:
             async with connection.begin():
                 yield connection
 
-    async def write(
-        self, operation: Callable[[AsyncConnection], Awaitable[T]], *, in_a_hurry: bool = False
-    ) -> T:
+    async def write(self, operation: Callable[[AsyncConnection], Awaitable[T]], *, in_a_hurry: bool = False) -> T:
         """Run ``operation`` in one transaction: all of it is kept, or nothing.
 
         Args:
@@ -148,9 +146,7 @@ class Database:
                     await asyncio.sleep(self._jitter.uniform(0, 0.005 * 2**attempt))
         raise AssertionError("the last attempt returns or raises")
 
-    async def _write_once(
-        self, operation: Callable[[AsyncConnection], Awaitable[T]], *, in_a_hurry: bool
-    ) -> T:
+    async def _write_once(self, operation: Callable[[AsyncConnection], Awaitable[T]], *, in_a_hurry: bool) -> T:
         if not self.is_sqlite:
             async with self._engine.begin() as connection:
                 return await operation(connection)
