@@ -34,15 +34,15 @@ class Turns:
         try:
             await mine
         except asyncio.CancelledError:
-            if mine in lane:
-                lane.remove(mine)
-            else:  # it was given to us meanwhile
+            if not mine.cancelled():  # it was given to us meanwhile
                 self._next()
             raise
 
     def _next(self) -> None:
         for lane in (self._hurried, self._others):
-            if lane:
-                lane.popleft().set_result(None)
-                return
+            while lane:
+                waiting = lane.popleft()
+                if not waiting.cancelled():
+                    waiting.set_result(None)
+                    return
         self._is_taken = False

@@ -57,3 +57,38 @@ async def test_a_turn_that_was_given_to_one_who_gave_up_goes_to_the_next() -> No
     await asyncio.wait({first, second})
     assert order == ["second"]
     assert first.cancelled()
+
+
+async def test_a_turn_passes_over_who_was_cancelled_at_the_same_moment() -> None:
+    turns, told = Turns(), []
+
+    async def wait(who: str) -> None:
+        async with turns.take():
+            told.append(who)
+
+    async with turns.take():
+        waiting = [asyncio.create_task(wait(who)) for who in "abc"]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert told == ["b", "c"]
+    async with turns.take():
+        told.append("free again")
+    assert told[-1] == "free again"
+
+
+async def test_a_turn_is_not_given_to_one_who_gives_up_at_that_moment() -> None:
+    turns, order = Turns(), []
+
+    async def take(name: str) -> None:
+        async with turns.take():
+            order.append(name)
+
+    async with turns.take():
+        first, second = (asyncio.create_task(take(name)) for name in ("first", "second"))
+        await asyncio.sleep(0)
+        first.cancel()  # it does not know yet
+    await asyncio.wait({first, second})
+    assert order == ["second"]
+    async with turns.take():
+        pass
