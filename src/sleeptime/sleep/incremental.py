@@ -17,8 +17,6 @@ the part before it; a text that has become too large for one piece is begun anew
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -59,15 +57,6 @@ class Agenda:
     def is_rewriting(self) -> bool:
         """Whether drafts start from texts that are there."""
         return any(piece.memories for piece in self.pieces)
-
-    @property
-    def digest(self) -> str:
-        """16 hex digits of what is read: the same work has the same."""
-        read = [
-            ([(part.name, part.sha256) for part in piece.parts], sorted(piece.studied), piece.memories)
-            for piece in self.pieces
-        ]
-        return hashlib.sha256(json.dumps(read).encode()).hexdigest()[:16]
 
 
 def all_parts(

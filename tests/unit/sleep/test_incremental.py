@@ -16,7 +16,7 @@ from sleeptime.core.errors import CapReached, RateLimited
 from sleeptime.core.note import LearnedContext, Note, NoteKind, Verdict
 from sleeptime.core.outcome import Outcome
 from sleeptime.models.scripted import AnyReply, ScriptedModel, ToolCall
-from sleeptime.sleep.incremental import Agenda, all_parts, changed_parts
+from sleeptime.sleep.incremental import Agenda, changed_parts
 from sleeptime.sleep.outcome import SleepResult
 from sleeptime.sleep.settings import Combine, SleepSettings, Strategy
 from sleeptime.sleep.sleep import sleep_on
@@ -295,13 +295,6 @@ async def test_each_draft_of_each_piece_has_a_number_that_is_the_same_again() ->
         asked.append(shown_to)
     assert asked[0] == asked[1]
     assert [names[0] for names in asked[0].values()] == ["p0", "p0", "p4", "p4", "p8", "p8"]
-
-
-def test_the_digest_of_an_agenda_tells_what_is_read() -> None:
-    agendas = [all_parts(now, SETTINGS) for now in (numbered(3), numbered(3), numbered(4), numbered(3, p0="new"))]
-    assert len({agenda.digest for agenda in agendas}) == 3
-    small = all_parts(numbered(3), replace(SETTINGS, piece_parts=1))
-    assert small.digest != agendas[0].digest
 
 
 async def memories(now: Context, **given: object) -> SleepResult:
