@@ -61,8 +61,8 @@ async def measure() -> list[Figure]:
             async def record(i: int) -> None:
                 query = Query(context=f"context {i}", text="q", route="notes", budget="v0", answer="a", learned=1)
                 call = Call(phase=Phase.WAKE, model="m", usage=Usage(), context=query.context, outcome=RUNNING)
-                await store.begin_call(call)
-                await store.record_call(replace(call, outcome=OK))
+                await store.ledger.begin(call)
+                await store.ledger.end(replace(call, outcome=OK))
                 await store.record_query(query)
 
             figures.append(await median_ms(f"recording an ask, {size:,} contexts", record, 200))

@@ -507,11 +507,11 @@ class Sleeptime:
             NotFound: neither a context nor a call has this name.
         """
         store = await self._opened_store()
-        sums = await store.sums(name, limit=limit)
+        sums = await store.ledger.sums(name, limit=limit)
         day, scope = utc_day(datetime.now(UTC)), Scope.TENANT if name is None else Scope.CONTEXT
-        today = {lane: await store.spend(scope, name or "", day=day, lane=lane) for lane in Lane}
+        today = {lane: await store.ledger.spend(scope, name or "", day=day, lane=lane) for lane in Lane}
         caps = await self._caps(store, name)
-        of_tenant = await store.spend(Scope.TENANT, day=day)
+        of_tenant = await store.ledger.spend(Scope.TENANT, day=day)
         left = [CapLeft(Scope.JOB, caps.job, None), CapLeft(Scope.TENANT, caps.tenant_day, of_tenant)]
         savings = []
         if name is not None:
@@ -581,7 +581,7 @@ class Sleeptime:
 
 async def _slept(store: Store, job: Job, ran: Ran | None) -> Slept:
     """How a job ended, with what was learned, whoever ran it."""
-    totals = Totals.of(await store.job_calls(job.id))
+    totals = Totals.of(await store.ledger.of_job(job.id))
     result = None if ran is None else ran.result
     slept = Slept(
         context=job.context,

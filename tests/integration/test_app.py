@@ -28,6 +28,7 @@ from sleeptime.core.usage import Usage
 from sleeptime.models.scripted import AnyReply, Reply, ToolCall
 from sleeptime.settings import Settings
 from sleeptime.store.entry import Status
+from sleeptime.store.ledger_store import LedgerStore
 from sleeptime.store.store import Store
 
 APPLES = Part("apples", "Tom has 3 bags of 24 apples.")
@@ -325,7 +326,7 @@ async def test_a_database_that_stays_away_is_an_error(tmp_path: Path, monkeypatc
 
     async with Sleeptime(scripted("72"), f"sqlite:///{tmp_path / 'a.db'}") as sleeptime:
         await sleeptime.add("apples", APPLES)
-        monkeypatch.setattr(Store, "record_call", refuse)
+        monkeypatch.setattr(LedgerStore, "end", refuse)
         with pytest.raises(StoreError, match="away"):
             await sleeptime.ask("apples", "Apples?")
     assert attempts == 3

@@ -153,7 +153,7 @@ async def test_a_job_that_stood_in_the_queue_until_its_window_closed_waits_for_t
             await until(is_waiting)
             job = await store.jobs.job(called.id)
             assert (job.due_at, job.reason) == (later.replace(second=0, microsecond=0), f"its window is {window}")
-            assert (await store.calls()) == ()
+            assert (await store.ledger.calls()) == ()
             await store.jobs.cancel(called.id)
             by_hand, _ = await store.jobs.add("apples", new_job(added.version, settings, trigger=Trigger.HAND))
 

@@ -197,7 +197,7 @@ async def check_books(store: Store, jobs: tuple[Job, ...], asked: Counter[tuple[
         assert len([entry for entry in versions if entry.status == "live"]) == 1
         learned = await store.learned(job.context, job.learned or 0)
         assert {note.text for note in learned.notes} == {f"{job.context} is known, thought over {TURNS} times."}
-        calls = await store.job_calls(job.id)
+        calls = await store.ledger.of_job(job.id)
         outcomes += _check_calls(job, calls, asked)
     return outcomes
 

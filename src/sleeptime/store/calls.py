@@ -32,20 +32,20 @@ class StoredCalls:
         """As `CallLedger.begin`; does not wait for room."""
         owned = replace(call, worker=self._worker)
         try:
-            await outlast(partial(self._store.begin_call, owned, self._caps))
+            await outlast(partial(self._store.ledger.begin, owned, self._caps))
         except asyncio.CancelledError:  # it may have been kept all the same
-            await outlast(partial(self._store.withdraw_call, owned))
+            await outlast(partial(self._store.ledger.withdraw, owned))
             raise
 
     async def end(self, call: Call, reply: str | None = None) -> None:
         """As `CallLedger.end`."""
         self.ended.append(call)
-        await outlast(partial(self._store.record_call, replace(call, worker=self._worker), reply))
+        await outlast(partial(self._store.ledger.end, replace(call, worker=self._worker), reply))
 
     async def leave(self, call: Call) -> None:
         """As `CallLedger.leave`."""
-        await outlast(partial(self._store.leave_call, call))
+        await outlast(partial(self._store.ledger.leave, call))
 
     async def answered(self, job_id: str, key: str) -> str | None:
         """As `CallLedger.answered`."""
-        return await outlast(partial(self._store.answered, job_id, key))
+        return await outlast(partial(self._store.ledger.answered, job_id, key))

@@ -12,23 +12,16 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sleeptime.core.call import Call, Phase
-from sleeptime.core.caps import NO_CAPS, Caps
 from sleeptime.core.context import Context, Part
 from sleeptime.core.errors import InputError
 from sleeptime.core.note import LearnedContext
 from sleeptime.core.query import Query
-from sleeptime.core.spend import Lane, Scope, Spend
 from sleeptime.core.text import checked_text
-from sleeptime.core.totals import Sums
 from sleeptime.store import (
     context_rows,
     learned_rows,
-    ledger_rows,
     prune_rows,
     query_rows,
-    spend_rows,
-    sum_rows,
     version_rows,
     wake_rows,
 )
@@ -48,6 +41,7 @@ from sleeptime.store.entry import (
     Unstudied,
 )
 from sleeptime.store.job_store import JobStore
+from sleeptime.store.ledger_store import LedgerStore
 from sleeptime.store.migrations import migrate
 from sleeptime.store.policy_store import PolicyStore
 from sleeptime.store.provider_store import BatchStore, BreakerStore, RateStore
@@ -97,6 +91,11 @@ class Store:
     def for_tenant(self, tenant: str) -> Store:
         """The same database, seen by another tenant; closing either closes both."""
         return Store(self._database, tenant)
+
+    @property
+    def ledger(self) -> LedgerStore:
+        """The tenant's calls."""
+        return LedgerStore(self._database, self.tenant)
 
     @property
     def jobs(self) -> JobStore:
@@ -407,69 +406,6 @@ class Store:
         async with self._database.reading() as connection:
             return await learned_rows.list_learned(connection, await find_head(connection, self.tenant, name))
 
-    async def begin_call(self, call: Call, caps: Caps = NO_CAPS) -> None:
-        """Keep that a call is about to be made, once per id, with its worst case reserved. Its context need not exist.
-
-        Raises:
-            CapReached: a cap leaves no room for it; nothing is kept.
-            InputError: a cap in USD stands alone, and the price is unknown; nothing is kept.
-        """
-
-        async def operation(connection: AsyncConnection) -> None:
-            await ledger_rows.begin(connection, self.tenant, call, caps)
-
-        await self._database.write(operation, in_a_hurry=call.phase is Phase.WAKE)
-
-    async def record_call(self, call: Call, reply: str | None = None) -> None:
-        """Keep how a call ended, once per id, begun or not. Its context need not exist.
-
-        Args:
-            call: ended.
-            reply: kept for `answered`, until the job is over.
-        """
-
-        async def operation(connection: AsyncConnection) -> None:
-            await ledger_rows.end(connection, self.tenant, call, reply)
-
-        await self._database.write(operation, in_a_hurry=call.phase is Phase.WAKE)
-
-    async def leave_call(self, call: Call) -> None:
-        """Let a running call go on without its worker; `begin_call` takes it up again."""
-
-        async def operation(connection: AsyncConnection) -> None:
-            await ledger_rows.leave(connection, self.tenant, call)
-
-        await self._database.write(operation)
-
-    async def withdraw_call(self, call: Call) -> None:
-        """Take back a call that was begun and was not made."""
-
-        async def operation(connection: AsyncConnection) -> None:
-            await ledger_rows.withdraw(connection, self.tenant, call)
-
-        await self._database.write(operation)
-
-    async def lose_calls(self, workers: Collection[str], *, unowned_before: datetime | None = None) -> int:
-        """Mark what dead workers, of every tenant, left under way as lost.
-
-        Args:
-            workers: that are dead.
-            unowned_before: also the calls of no job and no worker that began before.
-
-        Returns:
-            How many calls there were.
-        """
-
-        async def operation(connection: AsyncConnection) -> int:
-            return await ledger_rows.lose(connection, workers, unowned_before=unowned_before)
-
-        return await self._database.write(operation)
-
-    async def answered(self, job_id: str, key: str) -> str | None:
-        """The kept reply to a call of a job that is not over; ``None`` when there is none."""
-        async with self._database.reading() as connection:
-            return await ledger_rows.answered(connection, self.tenant, job_id, key)
-
     async def record_query(self, query: Query) -> None:
         """Keep a query, once per id.
 
@@ -482,47 +418,6 @@ class Store:
             await query_rows.add_query(connection, self.tenant, head, query)
 
         await self._database.write(operation, in_a_hurry=True)
-
-    async def calls(self, name: str | None = None) -> tuple[Call, ...]:
-        """Calls of one context, or all (``None``), oldest first. `NotFound` when there is neither context nor call."""
-        async with self._database.reading() as connection:
-            calls = await ledger_rows.list_calls(connection, self.tenant, context=name)
-            if name is not None and not calls:
-                await find_head(connection, self.tenant, name)
-            return calls
-
-    async def sums(self, name: str | None = None, *, limit: int = 100) -> Sums:
-        """The ledger of one context, or of all (``None``), added up by the database.
-
-        Args:
-            name: of the context.
-            limit: for all: how many contexts have rows of their own, those that used most tokens first.
-
-        Raises:
-            NotFound: there is neither a context nor a call of this name.
-        """
-        async with self._database.reading() as connection:
-            sums = await sum_rows.sum_calls(connection, self.tenant, name, limit)
-            if name is not None and not sums.rows:
-                await find_head(connection, self.tenant, name)
-            return sums
-
-    async def job_calls(self, job_id: str) -> tuple[Call, ...]:
-        """Calls of a job, oldest first."""
-        async with self._database.reading() as connection:
-            return await ledger_rows.list_calls(connection, self.tenant, job_id=job_id)
-
-    async def spend(self, scope: Scope, subject: str = "", *, day: str | None = None, lane: Lane = Lane.SLEEP) -> Spend:
-        """What the calls of a job, a context or the tenant used.
-
-        Args:
-            scope: whose calls.
-            subject: id of the job, or name of the context; ``""`` for the tenant.
-            day: `utc_day` of their beginning; ``None`` for all days. A job has sums over all days alone.
-            lane: calls of sleep or of queries.
-        """
-        async with self._database.reading() as connection:
-            return await spend_rows.load(connection, self.tenant, scope, subject, day or spend_rows.ALL_DAYS, lane)
 
     async def queries(self, name: str | None = None) -> tuple[Query, ...]:
         """Queries of one context, or all (``None``), oldest first."""

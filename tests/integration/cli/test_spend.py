@@ -87,7 +87,7 @@ def test_calls_under_way_and_lost_ones_are_marked(cli: Cli) -> None:
     async def leave_calls() -> None:
         async with await Store.open(os.environ["SLEEPTIME_DATABASE_URL"]) as store:
             for worker in ("dead", "alive"):
-                await store.begin_call(
+                await store.ledger.begin(
                     Call(
                         phase=Phase.SLEEP,
                         model="gpt-5",
@@ -99,7 +99,7 @@ def test_calls_under_way_and_lost_ones_are_marked(cli: Cli) -> None:
                         at=datetime.now(UTC),
                     )
                 )
-            await store.lose_calls(["dead"])
+            await store.ledger.lose(["dead"])
 
     asyncio.run(leave_calls())
     ledger = cli("ledger", "c", "--json").json

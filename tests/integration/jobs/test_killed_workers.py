@@ -72,7 +72,7 @@ async def test_a_worker_that_is_told_to_stop_ends_its_calls_and_hands_its_jobs_o
             jobs = await store.jobs.list()
             assert {job.state for job in jobs} == {JobState.QUEUED}
             assert await store.work.workers() == ()
-            calls = [call for job in jobs for call in await store.job_calls(job.id)]
+            calls = [call for job in jobs for call in await store.ledger.of_job(job.id)]
             assert {call.outcome for call in calls} == {"ok"}, "what was under way has ended"
             begun = sum(job.run > 1 for job in jobs)
             assert begun == 2

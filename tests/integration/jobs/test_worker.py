@@ -104,7 +104,9 @@ async def test_a_paused_job_makes_no_further_call_and_goes_on_where_it_stopped(d
                 await store.jobs.pause(job.id)
                 await until(lambda: _is(store, job, JobState.PAUSED), "it is paused")
                 made = model.asked.copy()
-                assert {call.outcome for call in await store.job_calls(job.id)} == {"ok"}, "calls under way have ended"
+                assert {call.outcome for call in await store.ledger.of_job(job.id)} == {"ok"}, (
+                    "calls under way have ended"
+                )
                 await asyncio.sleep(0.5)
                 assert model.asked == made
                 await store.jobs.resume("ada-0")

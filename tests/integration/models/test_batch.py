@@ -82,7 +82,7 @@ class Job:
 
     async def calls(self) -> list[tuple[str | None, str, Tier]]:
         """Key, outcome and tier of each call in the ledger."""
-        return sorted((call.key, call.outcome, call.tier) for call in await self.store.job_calls(self.id))
+        return sorted((call.key, call.outcome, call.tier) for call in await self.store.ledger.of_job(self.id))
 
 
 class Run:
@@ -184,7 +184,7 @@ async def test_a_batch_is_billed_at_its_own_price(job: Job, server: BatchServer,
         await job.run().ask("question")
     clock.go_on(10)
     await job.run().ask("question")
-    (call,) = await job.store.job_calls(job.id)
+    (call,) = await job.store.ledger.of_job(job.id)
     model, provider = job.model.model_name, job.model.system
     price, standard = price_of(model, provider, Tier.BATCH), price_of(model, provider)
     assert price is not None
@@ -377,7 +377,7 @@ async def test_one_request_that_fails_in_the_batch_is_made_by_itself(
         ("0.0", "ok", Tier.BATCH), ("1.0", "BatchOverdue", Tier.BATCH), ("1.0", "ok", Tier.STANDARD),
         ("2.0", "ok", Tier.BATCH),
     ]  # fmt: skip
-    costs = {call.outcome: call.cost_usd for call in await job.store.job_calls(job.id)}
+    costs = {call.outcome: call.cost_usd for call in await job.store.ledger.of_job(job.id)}
     assert costs["BatchOverdue"] == 0.0, "a request that failed at the provider is not billed"
 
 
@@ -438,7 +438,7 @@ async def test_a_batch_that_cannot_even_be_cancelled_is_given_up_and_its_cost_st
         await job.run().ask("question")
     clock.go_on(POLICY.cancel_s)
     assert await job.run().ask("question") == "re: question"
-    given_up = next(call for call in await job.store.job_calls(job.id) if call.tier is Tier.BATCH)
+    given_up = next(call for call in await job.store.ledger.of_job(job.id) if call.tier is Tier.BATCH)
     assert (given_up.outcome, given_up.cost_usd) == ("BatchOverdue", None)
     assert given_up.reserved.tokens > 0
 

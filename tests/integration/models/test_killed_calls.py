@@ -92,19 +92,19 @@ async def test_the_ledger_knows_every_request_that_was_made(
     with openai_server(ScriptedModel(lambda messages, parameters: reply), faults) as server:
         await killed(database_url, server, moment)
         async with await Store.open(database_url) as store:
-            assert [call.outcome for call in await store.calls()] == outcomes
-            assert await store.lose_calls(["dead"]) == outcomes.count(RUNNING)
+            assert [call.outcome for call in await store.ledger.calls()] == outcomes
+            assert await store.ledger.lose(["dead"]) == outcomes.count(RUNNING)
             again = await started(database_url, server, "alive")
             said, complaint = await again.communicate()
             assert (again.returncode, said.decode().strip()) == (0, "seventy two"), complaint.decode()
-            calls = await store.calls()
+            calls = await store.ledger.calls()
             assert len(server.requests) == requests
             assert [call.outcome for call in calls] == ([LOST, OK] if RUNNING in outcomes else [OK])
             assert {(call.key, call.job_id, call.context) for call in calls} == {("0.0", "j", "shop")}
-            kept = await store.spend(Scope.JOB, "j")
+            kept = await store.ledger.spend(Scope.JOB, "j")
             assert kept.calls == len(calls) >= len(server.requests), "no request is missing"
             assert kept.reserved_tokens == 0
             assert kept.tokens == calls[-1].usage.total_tokens > 0
             assert kept.doubt_tokens == (calls[0].reserved.tokens if RUNNING in outcomes else 0)
             assert (kept.doubt_tokens > 8000) == (RUNNING in outcomes), "what was lost counts at its worst case"
-            assert await store.spend(Scope.TENANT, day=utc_day(calls[-1].at)) == kept
+            assert await store.ledger.spend(Scope.TENANT, day=utc_day(calls[-1].at)) == kept

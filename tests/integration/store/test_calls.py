@@ -44,120 +44,124 @@ SUMS = [
 
 async def spends(store: Store, lane: Lane = Lane.SLEEP) -> set[Spend]:
     """What the sums of every scope say; one of them when they agree."""
-    return {await store.spend(scope, subject, day=day, lane=lane) for scope, subject, day in SUMS}
+    return {await store.ledger.spend(scope, subject, day=day, lane=lane) for scope, subject, day in SUMS}
 
 
 async def test_a_call_under_way_is_in_the_ledger_with_its_worst_case(store: Store) -> None:
     for _ in range(2):
-        await store.begin_call(BEGUN)
-    assert await store.calls("shop") == await store.job_calls("j") == (BEGUN,)
+        await store.ledger.begin(BEGUN)
+    assert await store.ledger.calls("shop") == await store.ledger.of_job("j") == (BEGUN,)
     assert await spends(store) == {Spend(reserved_tokens=100, reserved_usd=0.5)}
 
 
 async def test_what_a_call_used_takes_the_place_of_its_worst_case(store: Store) -> None:
-    await store.begin_call(BEGUN)
+    await store.ledger.begin(BEGUN)
     for _ in range(2):
-        await store.record_call(ENDED, '{"a": 1}')
-    assert await store.calls() == (ENDED,)
+        await store.ledger.end(ENDED, '{"a": 1}')
+    assert await store.ledger.calls() == (ENDED,)
     assert await spends(store) == {Spend(calls=1, tokens=42, cost_usd=0.125)}
-    await store.begin_call(BEGUN)
-    assert await store.calls() == (ENDED,), "an end stays"
+    await store.ledger.begin(BEGUN)
+    assert await store.ledger.calls() == (ENDED,), "an end stays"
 
 
 async def test_a_call_that_nobody_began_is_kept_too(store: Store) -> None:
-    await store.record_call(ENDED)
-    assert await store.calls() == (ENDED,)
+    await store.ledger.end(ENDED)
+    assert await store.ledger.calls() == (ENDED,)
     assert await spends(store) == {Spend(calls=1, tokens=42, cost_usd=0.125)}
 
 
 async def test_a_call_counts_to_the_utc_day_on_which_it_began(store: Store) -> None:
     late = replace(BEGUN, at=datetime.fromisoformat("2026-05-04T23:59:59+00:00"))
-    await store.begin_call(late)
-    await store.record_call(replace(ENDED, at=late.at + timedelta(seconds=2)))
-    assert (await store.spend(Scope.TENANT, day="2026-05-04")).tokens == 42
-    assert await store.spend(Scope.TENANT, day="2026-05-05") == Spend()
-    assert [call.at for call in await store.calls()] == [late.at]
+    await store.ledger.begin(late)
+    await store.ledger.end(replace(ENDED, at=late.at + timedelta(seconds=2)))
+    assert (await store.ledger.spend(Scope.TENANT, day="2026-05-04")).tokens == 42
+    assert await store.ledger.spend(Scope.TENANT, day="2026-05-05") == Spend()
+    assert [call.at for call in await store.ledger.calls()] == [late.at]
 
 
 async def test_a_call_that_was_taken_back_leaves_nothing(store: Store) -> None:
-    await store.begin_call(BEGUN)
+    await store.ledger.begin(BEGUN)
     for _ in range(2):
-        await store.withdraw_call(BEGUN)
-    assert await store.calls() == ()
+        await store.ledger.withdraw(BEGUN)
+    assert await store.ledger.calls() == ()
     assert await spends(store) == {Spend()}
 
 
 async def test_queries_count_apart_from_sleep(store: Store) -> None:
-    await store.begin_call(BEGUN)
-    await store.record_call(replace(ENDED, id="q", phase=Phase.WAKE, key=None))
+    await store.ledger.begin(BEGUN)
+    await store.ledger.end(replace(ENDED, id="q", phase=Phase.WAKE, key=None))
     assert await spends(store) == {Spend(reserved_tokens=100, reserved_usd=0.5)}
     assert await spends(store, Lane.WAKE) == {Spend(calls=1, tokens=42, cost_usd=0.125)}
 
 
 async def test_a_failure_of_unknown_cost_counts_its_worst_case_and_is_unpriced(store: Store) -> None:
-    await store.begin_call(BEGUN)
+    await store.ledger.begin(BEGUN)
     failed = replace(ENDED, outcome="ModelTimeout", usage=Usage(), cost_usd=None, reserved=WorstCase(100, 0.5))
-    await store.record_call(failed)
-    assert await store.calls() == (failed,)
+    await store.ledger.end(failed)
+    assert await store.ledger.calls() == (failed,)
     assert await spends(store) == {Spend(calls=1, unpriced_calls=1, doubt_tokens=100, doubt_usd=0.5)}
 
 
 async def test_calls_of_a_dead_worker_are_lost_and_stay_counted(store: Store) -> None:
     other = store.for_tenant("other")
-    await store.begin_call(BEGUN)
-    await other.begin_call(BEGUN)
-    await store.begin_call(replace(BEGUN, id="alive", worker="w2", key="0.2", job_id="k", context="other"))
-    await store.record_call(replace(ENDED, id="done", key="0.0"))
-    assert await store.lose_calls(["w1", "w3"]) == 2
-    assert await store.lose_calls(["w1"]) == 0
-    assert {call.id: call.outcome for call in await store.calls()} == {BEGUN.id: LOST, "alive": RUNNING, "done": "ok"}
-    assert await other.calls() == (replace(BEGUN, outcome=LOST),)
+    await store.ledger.begin(BEGUN)
+    await other.ledger.begin(BEGUN)
+    await store.ledger.begin(replace(BEGUN, id="alive", worker="w2", key="0.2", job_id="k", context="other"))
+    await store.ledger.end(replace(ENDED, id="done", key="0.0"))
+    assert await store.ledger.lose(["w1", "w3"]) == 2
+    assert await store.ledger.lose(["w1"]) == 0
+    assert {call.id: call.outcome for call in await store.ledger.calls()} == {
+        BEGUN.id: LOST,
+        "alive": RUNNING,
+        "done": "ok",
+    }
+    assert await other.ledger.calls() == (replace(BEGUN, outcome=LOST),)
     lost = Spend(calls=1, unpriced_calls=1, doubt_tokens=100, doubt_usd=0.5)
     assert await spends(other) == {lost}
-    assert await store.spend(Scope.JOB, "j") == lost + Spend(calls=1, tokens=42, cost_usd=0.125)
+    assert await store.ledger.spend(Scope.JOB, "j") == lost + Spend(calls=1, tokens=42, cost_usd=0.125)
 
 
 async def test_a_worker_that_was_not_dead_after_all_ends_its_call(store: Store) -> None:
-    await store.begin_call(BEGUN)
-    await store.lose_calls(["w1"])
-    await store.record_call(ENDED)
-    assert await store.calls() == (ENDED,)
+    await store.ledger.begin(BEGUN)
+    await store.ledger.lose(["w1"])
+    await store.ledger.end(ENDED)
+    assert await store.ledger.calls() == (ENDED,)
     assert await spends(store) == {Spend(calls=1, tokens=42, cost_usd=0.125)}
 
 
 async def test_calls_of_no_worker_are_lost_by_age_unless_a_provider_has_them_in_hand(store: Store) -> None:
     alone = replace(BEGUN, worker=None, key=None, id="alone")
-    await store.begin_call(alone)
-    await store.begin_call(BEGUN)
-    await store.leave_call(BEGUN)
-    assert await store.lose_calls([], unowned_before=NOON) == 0
-    assert await store.lose_calls(["w1"], unowned_before=NOON + timedelta(seconds=1)) == 1
-    assert {call.id: call.outcome for call in await store.calls()} == {"alone": LOST, BEGUN.id: RUNNING}
+    await store.ledger.begin(alone)
+    await store.ledger.begin(BEGUN)
+    await store.ledger.leave(BEGUN)
+    assert await store.ledger.lose([], unowned_before=NOON) == 0
+    assert await store.ledger.lose(["w1"], unowned_before=NOON + timedelta(seconds=1)) == 1
+    assert {call.id: call.outcome for call in await store.ledger.calls()} == {"alone": LOST, BEGUN.id: RUNNING}
 
 
 @pytest.mark.parametrize("before", ["left", "lost"])
 async def test_a_call_is_taken_up_again_by_its_id(store: Store, before: str) -> None:
-    await store.begin_call(BEGUN)
-    await (store.leave_call(BEGUN) if before == "left" else store.lose_calls(["w1"]))
+    await store.ledger.begin(BEGUN)
+    await (store.ledger.leave(BEGUN) if before == "left" else store.ledger.lose(["w1"]))
     again = replace(BEGUN, worker="w2")
-    await store.begin_call(again)
-    assert await store.calls() == (again,)
+    await store.ledger.begin(again)
+    assert await store.ledger.calls() == (again,)
     assert await spends(store) == {Spend(reserved_tokens=100, reserved_usd=0.5)}
 
 
 async def test_an_answer_is_found_by_job_and_key_until_the_job_is_over(store: Store) -> None:
-    await store.begin_call(BEGUN)
-    assert await store.answered("j", "0.1") is None
-    await store.record_call(ENDED, "reply")
-    assert await store.answered("j", "0.1") == "reply"
-    assert await store.answered("j", "0.2") is None
-    assert await store.answered("other", "0.1") is None
-    assert await store.for_tenant("other").answered("j", "0.1") is None
+    await store.ledger.begin(BEGUN)
+    assert await store.ledger.answered("j", "0.1") is None
+    await store.ledger.end(ENDED, "reply")
+    assert await store.ledger.answered("j", "0.1") == "reply"
+    assert await store.ledger.answered("j", "0.2") is None
+    assert await store.ledger.answered("other", "0.1") is None
+    assert await store.for_tenant("other").ledger.answered("j", "0.1") is None
     left = replace(BEGUN, id="left", key="0.2")
-    await store.begin_call(left)
+    await store.ledger.begin(left)
     await close(store, "j")
-    assert await store.answered("j", "0.1") is None
-    assert await store.calls() == in_order(ENDED, replace(left, outcome=LOST))
+    assert await store.ledger.answered("j", "0.1") is None
+    assert await store.ledger.calls() == in_order(ENDED, replace(left, outcome=LOST))
 
 
 async def close(store: Store, job_id: str) -> None:
@@ -170,32 +174,32 @@ def in_order(*calls: Call) -> tuple[Call, ...]:
 
 async def test_failed_attempts_have_the_key_of_the_answer(store: Store) -> None:
     failed = replace(ENDED, id="f", outcome="ProviderDown", usage=Usage(), cost_usd=0.0)
-    await store.record_call(failed)
-    assert await store.answered("j", "0.1") is None
-    await store.record_call(ENDED, "reply")
-    assert await store.answered("j", "0.1") == "reply"
-    assert [call.key for call in await store.calls()] == ["0.1", "0.1"]
+    await store.ledger.end(failed)
+    assert await store.ledger.answered("j", "0.1") is None
+    await store.ledger.end(ENDED, "reply")
+    assert await store.ledger.answered("j", "0.1") == "reply"
+    assert [call.key for call in await store.ledger.calls()] == ["0.1", "0.1"]
 
 
 async def test_the_first_of_two_answers_counts_and_both_are_paid(store: Store) -> None:
     second = replace(ENDED, id="second", at=NOON + timedelta(seconds=1))
-    await store.record_call(ENDED, "first")
-    await store.record_call(second, "second")
-    assert await store.answered("j", "0.1") == "first"
-    assert await store.calls() == (ENDED, replace(second, key=None))
+    await store.ledger.end(ENDED, "first")
+    await store.ledger.end(second, "second")
+    assert await store.ledger.answered("j", "0.1") == "first"
+    assert await store.ledger.calls() == (ENDED, replace(second, key=None))
     assert await spends(store) == {Spend(calls=2, tokens=84, cost_usd=0.25)}
 
 
 @pytest.mark.parametrize("reply", ["a\\u0000b", "x" * 3_000_000, "\N{HIRAGANA LETTER A}"])
 async def test_a_reply_comes_back_as_it_was(store: Store, reply: str) -> None:
-    await store.record_call(ENDED, reply)
-    assert await store.answered("j", "0.1") == reply
+    await store.ledger.end(ENDED, reply)
+    assert await store.ledger.answered("j", "0.1") == reply
 
 
 async def test_a_call_of_unknown_price_stays_of_unknown_price(store: Store) -> None:
     unknown = replace(BEGUN, reserved=WorstCase(100, None))
-    await store.begin_call(unknown)
-    assert await store.calls() == (unknown,)
+    await store.ledger.begin(unknown)
+    assert await store.ledger.calls() == (unknown,)
     assert await spends(store) == {Spend(reserved_tokens=100)}
 
 
@@ -211,12 +215,14 @@ async def test_calls_of_the_first_release_are_added_up(empty_database_url: str) 
         await database.write(partial(keep_as_first_release, call))
     await database.close()
     async with await Store.open(empty_database_url) as store:
-        assert await store.calls() == in_order(*calls)
+        assert await store.ledger.calls() == in_order(*calls)
         both = Spend(calls=2, tokens=84, cost_usd=0.125, unpriced_calls=1)
-        assert await store.spend(Scope.JOB, "j") == await store.spend(Scope.CONTEXT, "shop") == both
-        assert await store.spend(Scope.TENANT, day="2026-05-04") == Spend(calls=1, tokens=42, cost_usd=0.125)
-        assert await store.spend(Scope.CONTEXT, "shop", day="2026-05-05") == Spend(calls=1, tokens=42, unpriced_calls=1)
-        assert await store.spend(Scope.TENANT, lane=Lane.WAKE) == Spend(calls=1, tokens=42, cost_usd=0.125)
+        assert await store.ledger.spend(Scope.JOB, "j") == await store.ledger.spend(Scope.CONTEXT, "shop") == both
+        assert await store.ledger.spend(Scope.TENANT, day="2026-05-04") == Spend(calls=1, tokens=42, cost_usd=0.125)
+        assert await store.ledger.spend(Scope.CONTEXT, "shop", day="2026-05-05") == Spend(
+            calls=1, tokens=42, unpriced_calls=1
+        )
+        assert await store.ledger.spend(Scope.TENANT, lane=Lane.WAKE) == Spend(calls=1, tokens=42, cost_usd=0.125)
 
 
 async def keep_as_first_release(call: Call, connection: AsyncConnection) -> None:

@@ -51,7 +51,7 @@ def ended(call: Call, tokens: int = 10, cost_usd: float | None = 0.05) -> Call:
 
 async def begun(store: Store, call: Call, caps: Caps) -> bool:
     try:
-        await store.begin_call(call, caps)
+        await store.ledger.begin(call, caps)
     except CapReached:
         return False
     return True
@@ -62,9 +62,11 @@ async def test_tasks_side_by_side_reserve_no_more_than_the_cap(database_url: str
     stores = [await Store.open(database_url) for _ in range(3)]
     fits = await asyncio.gather(*(begun(stores[n % 3], running(), caps) for n in range(40)))
     assert sum(fits) == 10
-    assert len(await stores[0].calls()) == 10, "what is refused leaves nothing"
+    assert len(await stores[0].ledger.calls()) == 10, "what is refused leaves nothing"
     whole = Spend(reserved_tokens=1000, reserved_usd=5.0)
-    assert await stores[0].spend(Scope.TENANT, day=TODAY) == await stores[0].spend(Scope.JOB, "j") == whole
+    assert (
+        await stores[0].ledger.spend(Scope.TENANT, day=TODAY) == await stores[0].ledger.spend(Scope.JOB, "j") == whole
+    )
     for store in stores:
         await store.close()
 
@@ -90,7 +92,7 @@ async def main(url, who, seed):
                     outcome=RUNNING, reserved=worst, worker=who, at=datetime(2026, 5, 4, 12, tzinfo=UTC))
         for _ in range(8):
             try:
-                await store.begin_call(call, caps)
+                await store.ledger.begin(call, caps)
                 break
             except CapReached as refusal:
                 if not refusal.is_held:
@@ -102,7 +104,7 @@ async def main(url, who, seed):
         await asyncio.sleep(rng.uniform(0, 0.01))
         if n % 11 == 0:
             return  # never heard of again
-        await store.record_call(replace(call, outcome="ok", usage=used, cost_usd=cost_usd, reserved=WorstCase()))
+        await store.ledger.end(replace(call, outcome="ok", usage=used, cost_usd=cost_usd, reserved=WorstCase()))
     async with await Store.open(url) as store:
         await asyncio.gather(*(spend(store, n) for n in range(40)))
     print(len(made))
@@ -121,22 +123,22 @@ async def test_processes_side_by_side_stay_within_every_cap_and_use_what_there_i
     done = await asyncio.gather(*(asyncio.to_thread(run, seed) for seed in range(3)))
     assert [each.returncode for each in done] == [0] * 3, [each.stderr for each in done]
     async with await Store.open(database_url) as store:
-        calls = await store.calls()
+        calls = await store.ledger.calls()
         assert len(calls) == sum(int(each.stdout) for each in done)
-        tenant = await store.spend(Scope.TENANT, day=TODAY)
+        tenant = await store.ledger.spend(Scope.TENANT, day=TODAY)
         assert 3000 < tenant.most_tokens <= 5000
         assert tenant.most_usd <= 50.0
         for n in range(2):
-            context = await store.spend(Scope.CONTEXT, f"c{n}", day=TODAY)
+            context = await store.ledger.spend(Scope.CONTEXT, f"c{n}", day=TODAY)
             assert 0 < context.most_tokens <= 4000
             assert asdict(context) == summed(call for call in calls if call.context == f"c{n}")
         for n in range(3):
-            job = await store.spend(Scope.JOB, f"j{n}")
+            job = await store.ledger.spend(Scope.JOB, f"j{n}")
             assert 0 < job.most_tokens <= 3000
             assert asdict(job) == summed(call for call in calls if call.job_id == f"j{n}")
-        lost = await store.lose_calls([f"w{seed}" for seed in range(3)])
+        lost = await store.ledger.lose([f"w{seed}" for seed in range(3)])
         assert lost == sum(call.outcome == RUNNING for call in calls) > 0
-        after = await store.spend(Scope.TENANT, day=TODAY)
+        after = await store.ledger.spend(Scope.TENANT, day=TODAY)
         assert (after.most_tokens, after.reserved_tokens) == (tenant.most_tokens, 0)
 
 
@@ -149,33 +151,33 @@ def summed(calls: Iterable[Call]) -> object:
 async def test_what_was_used_and_what_nobody_knows_count_against_a_cap(store: Store, first: str) -> None:
     caps = Caps(tenant_day=Cap(max_tokens=150))
     call = replace(running(), worker="w")
-    await store.begin_call(call, caps)
+    await store.ledger.begin(call, caps)
     assert not await begun(store, running(), caps)
     if first == "ended":
-        await store.record_call(ended(call))
+        await store.ledger.end(ended(call))
         assert await begun(store, running(), caps)
         return
     if first == "failed":
-        await store.record_call(replace(call, outcome="ModelTimeout"))
+        await store.ledger.end(replace(call, outcome="ModelTimeout"))
     else:
-        await store.lose_calls(["w"])
+        await store.ledger.lose(["w"])
     assert not await begun(store, running(), caps)
     assert await begun(store, running(reserved=WorstCase(50, 0.0)), caps)
 
 
 async def test_a_refusal_says_what_is_left_and_whether_waiting_can_help(store: Store) -> None:
     caps = Caps(context_day=Cap(max_usd=0.8))
-    await store.begin_call(running(), caps)
+    await store.ledger.begin(running(), caps)
     with pytest.raises(CapReached, match=r"\$0\.8 per context and day leaves \$0\.3000.* may take \$0\.5000") as held:
-        await store.begin_call(running(), caps)
+        await store.ledger.begin(running(), caps)
     assert held.value.is_held
     assert "max_usd_per_context_day" in str(held.value)
     with pytest.raises(CapReached) as hopeless:
-        await store.begin_call(running(reserved=WorstCase(1, 0.9)), caps)
+        await store.ledger.begin(running(reserved=WorstCase(1, 0.9)), caps)
     assert not hopeless.value.is_held
     both = Caps(tenant_day=Cap(max_tokens=50), context_day=Cap(max_usd=0.8))
     with pytest.raises(CapReached, match="50 tokens per day leaves 0, and the next call may take 100 tokens") as first:
-        await store.begin_call(running(), both)
+        await store.ledger.begin(running(), both)
     assert not first.value.is_held, "what no other call can give back comes first"
 
 
@@ -192,10 +194,10 @@ async def test_a_cap_holds_its_own_scope_and_day_alone(store: Store) -> None:
 async def test_queries_are_never_refused_and_take_no_room(store: Store) -> None:
     none = Caps(Cap(0, 0.0), Cap(0, 0.0), Cap(0, 0.0))
     ask = replace(running(reserved=WorstCase(10**9, None)), phase=Phase.WAKE, job_id=None, query_id="q")
-    await store.begin_call(ask, none)
+    await store.ledger.begin(ask, none)
     assert not await begun(store, running(), none)
     assert await begun(store, running(), Caps(tenant_day=Cap(max_tokens=100)))
-    assert (await store.spend(Scope.TENANT, lane=Lane.WAKE)).reserved_tokens == 10**9
+    assert (await store.ledger.spend(Scope.TENANT, lane=Lane.WAKE)).reserved_tokens == 10**9
 
 
 @pytest.mark.parametrize("phase", [Phase.VERIFY, Phase.GATE])
@@ -207,8 +209,8 @@ async def test_verification_and_gate_are_sleep(store: Store, phase: Phase) -> No
 async def test_an_unknown_price_needs_a_cap_in_tokens(store: Store, scope: str) -> None:
     unknown = running(reserved=WorstCase(100, None))
     with pytest.raises(InputError, match=r"the price of 'gpt-5' is unknown.*max_tokens_per_"):
-        await store.begin_call(unknown, Caps(**{scope: Cap(max_usd=5.0)}))
-    assert await store.calls() == ()
+        await store.ledger.begin(unknown, Caps(**{scope: Cap(max_usd=5.0)}))
+    assert await store.ledger.calls() == ()
     assert await begun(store, unknown, Caps(**{scope: Cap(max_usd=5.0, max_tokens=100)}))
     assert not await begun(store, replace(unknown, id="next"), Caps(**{scope: Cap(max_usd=5.0, max_tokens=100)}))
 
@@ -216,4 +218,4 @@ async def test_an_unknown_price_needs_a_cap_in_tokens(store: Store, scope: str) 
 async def test_without_caps_everything_is_counted_all_the_same(store: Store) -> None:
     for n in range(3):
         assert await begun(store, running(job_id=f"j{n}"), NO_CAPS)
-    assert await store.spend(Scope.CONTEXT, "shop") == Spend(reserved_tokens=300, reserved_usd=1.5)
+    assert await store.ledger.spend(Scope.CONTEXT, "shop") == Spend(reserved_tokens=300, reserved_usd=1.5)

@@ -73,7 +73,7 @@ async def main(url, who):
         for n in range(20):
             await store.add_context(Context("shared", (Part("p", f"{who} {n}"), Part("q", "same"))))
             await store.add_context(Context(f"{who}-{n}", (Part("q", "same"),)))
-            await store.record_call(Call(phase=Phase.WAKE, model="m", usage=Usage(1), context="shared"))
+            await store.ledger.end(Call(phase=Phase.WAKE, model="m", usage=Usage(1), context="shared"))
 
 asyncio.run(main(*json.loads(sys.argv[1])))
 """
@@ -91,7 +91,7 @@ async def test_processes_write_to_one_database_at_once(empty_database_url: str) 
     assert [each.returncode for each in done] == [0, 0], [each.stderr for each in done]
     async with await Store.open(empty_database_url) as store:
         assert len(await store.contexts()) == 41
-        assert len(await store.calls("shared")) == 40
+        assert len(await store.ledger.calls("shared")) == 40
 
 
 async def test_a_cancelled_write_leaves_the_store_usable(store: Store) -> None:
@@ -101,7 +101,7 @@ async def test_a_cancelled_write_leaves_the_store_usable(store: Store) -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     await store.add_context(SHOP)
-    await store.record_call(Call(phase=Phase.WAKE, model="m", usage=Usage()))
+    await store.ledger.end(Call(phase=Phase.WAKE, model="m", usage=Usage()))
     assert await store.context("shop") == SHOP
     for entry in await store.contexts():
         assert entry.parts == (50 if entry.name == "cancelled" else 2)

@@ -118,7 +118,7 @@ async def test_a_number_too_large_is_a_store_error(database_url: str) -> None:
     async with await Store.open(database_url) as store:
         call = Call(phase=Phase.WAKE, model="m", usage=Usage(output_tokens=10**30))
         with pytest.raises(StoreError):
-            await store.record_call(call)
+            await store.ledger.end(call)
 
 
 async def test_a_transaction_that_reads_sees_one_moment(database_url: str) -> None:

@@ -46,27 +46,27 @@ QUERY = Query(
 
 
 async def test_a_call_comes_back_as_it_was(store: Store) -> None:
-    await store.record_call(CALL)
-    assert await store.calls() == (CALL,)
+    await store.ledger.end(CALL)
+    assert await store.ledger.calls() == (CALL,)
 
 
 async def test_a_call_recorded_twice_is_kept_once(store: Store) -> None:
     for _ in range(2):
-        await store.record_call(CALL)
-    assert await store.calls("shop") == (CALL,)
+        await store.ledger.end(CALL)
+    assert await store.ledger.calls("shop") == (CALL,)
 
 
 async def test_an_unknown_cost_stays_unknown_and_zero_stays_zero(store: Store) -> None:
     unknown = Call(phase=Phase.WAKE, model="m", usage=Usage(), cost_usd=None, at=NOON)
     free = Call(phase=Phase.WAKE, model="nano", usage=Usage(), cost_usd=0.0, at=NOON + timedelta(seconds=1))
-    await store.record_call(unknown)
-    await store.record_call(free)
-    assert [call.cost_usd for call in await store.calls()] == [None, 0.0]
+    await store.ledger.end(unknown)
+    await store.ledger.end(free)
+    assert [call.cost_usd for call in await store.ledger.calls()] == [None, 0.0]
 
 
 async def test_a_paid_call_is_kept_without_its_context_and_with_odd_characters(store: Store) -> None:
-    await store.record_call(replace(CALL, context="never added", model="m\0", outcome="Bad\ud800"))
-    (call,) = await store.calls("never added")
+    await store.ledger.end(replace(CALL, context="never added", model="m\0", outcome="Bad\ud800"))
+    (call,) = await store.ledger.calls("never added")
     assert (call.model, call.outcome) == ("m\ufffd", "Bad\ufffd")
 
 
@@ -75,16 +75,16 @@ async def test_calls_of_one_context_are_told_apart_and_oldest_first(store: Store
     late = Call(phase=Phase.WAKE, model="m", usage=Usage(), context="shop", at=NOON + timedelta(hours=1))
     other = Call(phase=Phase.WAKE, model="m", usage=Usage(), context="", at=NOON - timedelta(hours=1))
     for call in (late, CALL, other):
-        await store.record_call(call)
-    assert await store.calls("shop") == (CALL, late)
-    assert await store.calls() == (other, CALL, late)
+        await store.ledger.end(call)
+    assert await store.ledger.calls("shop") == (CALL, late)
+    assert await store.ledger.calls() == (other, CALL, late)
     with pytest.raises(NotFound):
-        await store.calls("nowhere")
+        await store.ledger.calls("nowhere")
 
 
 async def test_moments_of_any_zone_come_back_in_utc(store: Store) -> None:
-    await store.record_call(replace(CALL, at=datetime(2026, 5, 4, 14, tzinfo=timezone(timedelta(hours=2)))))
-    (call,) = await store.calls()
+    await store.ledger.end(replace(CALL, at=datetime(2026, 5, 4, 14, tzinfo=timezone(timedelta(hours=2)))))
+    (call,) = await store.ledger.calls()
     assert call.at == datetime(2026, 5, 4, 12, tzinfo=UTC)
     assert call.at.utcoffset() == timedelta(0)
 

@@ -59,7 +59,7 @@ async def do(store: Store, shop: Context, ask: str) -> None:
     elif ask == "record":
         query = Query(context="shop", text="q", route="notes", budget="v0", answer="a", learned=1)
         await store.record_query(query)
-        await store.record_call(Call(phase=Phase.WAKE, model="m", usage=Usage(), query_id=query.id))
+        await store.ledger.end(Call(phase=Phase.WAKE, model="m", usage=Usage(), query_id=query.id))
     elif ask == "commit and prune":
         await store.commit_sleep(learned(shop, note("y")), job_id="job", keep=Keep(last=1, days=0))
     elif ask == "prune":
@@ -105,27 +105,27 @@ async def test_no_step_of_a_call_reads_a_whole_table(store: Store, step: str) ->
         phase=Phase.SLEEP, model="m", usage=Usage(), context="c", job_id="j", key="0.0", outcome=RUNNING, worker="w",
         reserved=WorstCase(9, 0.0),
     )  # fmt: skip
-    await store.begin_call(running)
+    await store.ledger.begin(running)
     with watched(store) as statements:
         if step == "begin":
-            await store.begin_call(running)
+            await store.ledger.begin(running)
         elif step == "refuse":
             with pytest.raises(CapReached):
-                await store.begin_call(replace(running, id="other"), Caps(tenant_day=Cap(max_tokens=10)))
+                await store.ledger.begin(replace(running, id="other"), Caps(tenant_day=Cap(max_tokens=10)))
         elif step == "end":
-            await store.record_call(replace(running, outcome="ok"), "reply")
+            await store.ledger.end(replace(running, outcome="ok"), "reply")
         elif step == "leave":
-            await store.leave_call(running)
+            await store.ledger.leave(running)
         elif step == "withdraw":
-            await store.withdraw_call(running)
+            await store.ledger.withdraw(running)
         elif step == "lose":
-            await store.lose_calls(["w"], unowned_before=running.at)
+            await store.ledger.lose(["w"], unowned_before=running.at)
         elif step == "close":
             await store._database.write(lambda connection: close_job(connection, store.tenant, "j"))
         elif step == "answer":
-            await store.answered("j", "0.0")
+            await store.ledger.answered("j", "0.0")
         else:
-            await store.job_calls("j")
-            await store.spend(Scope.TENANT, day="2026-05-04")
-            await store.sums("c")
+            await store.ledger.of_job("j")
+            await store.ledger.spend(Scope.TENANT, day="2026-05-04")
+            await store.ledger.sums("c")
     await check_plans(store, statements)

@@ -41,11 +41,11 @@ def some_calls(rng: Random, count: int) -> list[Call]:
 async def kept(store: Store, calls: list[Call]) -> list[Call]:
     for call in calls:
         if call.outcome == RUNNING:
-            await store.begin_call(replace(call, usage=Usage(), cost_usd=None, latency_s=0.0))
+            await store.ledger.begin(replace(call, usage=Usage(), cost_usd=None, latency_s=0.0))
         else:
-            await store.record_call(replace(call, reserved=WorstCase()))
-    await store.lose_calls(["dead"])
-    return list(await store.calls())
+            await store.ledger.end(replace(call, reserved=WorstCase()))
+    await store.ledger.lose(["dead"])
+    return list(await store.ledger.calls())
 
 
 def by_hand(calls: list[Call]) -> dict[tuple[str, Phase, str, Tier], Totals]:
@@ -63,7 +63,7 @@ def rows_of(sums: Sums) -> dict[tuple[str, Phase, str, Tier], Totals]:
 async def test_the_sums_are_those_of_the_calls(store: Store) -> None:
     calls = await kept(store, some_calls(Random(5), 120))
     assert {call.outcome for call in calls} == {"ok", "RateLimited", RUNNING, LOST}
-    sums = await store.sums()
+    sums = await store.ledger.sums()
     assert rows_of(sums) == by_hand(calls)
     assert [row.context for row in sums.rows] == sorted(row.context for row in sums.rows)
     assert list(sums.totals) == list(Phase)
@@ -75,24 +75,24 @@ async def test_the_sums_are_those_of_the_calls(store: Store) -> None:
 async def test_the_sums_of_one_context_are_its_own(store: Store) -> None:
     await kept(store.for_tenant("other"), some_calls(Random(1), 10))
     calls = await kept(store, some_calls(Random(6), 60))
-    sums = await store.sums("a")
+    sums = await store.ledger.sums("a")
     assert rows_of(sums) == by_hand([call for call in calls if call.context == "a"])
     assert sum(totals.calls for totals in sums.totals.values()) == sum(row.totals.calls for row in sums.rows)
 
 
 async def test_of_many_contexts_those_that_used_most_have_rows(store: Store) -> None:
     for n in range(6):
-        await store.record_call(Call(phase=Phase.WAKE, model="m", usage=Usage(10 * n), context=f"c{n}"))
-    await store.record_call(Call(phase=Phase.SLEEP, model="m", usage=Usage(100), context="c1"))
-    await store.record_call(Call(phase=Phase.GATE, model="m", usage=Usage(1)))
-    sums = await store.sums(limit=2)
+        await store.ledger.end(Call(phase=Phase.WAKE, model="m", usage=Usage(10 * n), context=f"c{n}"))
+    await store.ledger.end(Call(phase=Phase.SLEEP, model="m", usage=Usage(100), context="c1"))
+    await store.ledger.end(Call(phase=Phase.GATE, model="m", usage=Usage(1)))
+    sums = await store.ledger.sums(limit=2)
     assert {row.context for row in sums.rows} == {"", "c1", "c5"}
     assert (sums.contexts, sums.totals[Phase.WAKE].calls) == (6, 6), "totals are over all of them"
 
 
 async def test_a_context_without_calls_has_empty_sums_and_an_unknown_one_is_not_found(store: Store) -> None:
     await store.add_context(context(a="one"))
-    assert await store.sums("shop") == Sums((), {}, 0)
-    assert await store.sums() == Sums((), {}, 0)
+    assert await store.ledger.sums("shop") == Sums((), {}, 0)
+    assert await store.ledger.sums() == Sums((), {}, 0)
     with pytest.raises(NotFound):
-        await store.sums("nowhere")
+        await store.ledger.sums("nowhere")

@@ -20,10 +20,10 @@ QUERY = Query(context="shop", text="q", route="full", budget="v0", answer="a", i
 async def test_nothing_of_another_tenant_can_be_read(store: Store) -> None:
     await store.add_context(SHOP)
     await store.make_live("shop", await store.stage(learned(SHOP, note("x", *SHOP.parts))))
-    await store.record_call(CALL)
+    await store.ledger.end(CALL)
     await store.record_query(QUERY)
     other = store.for_tenant("other")
-    assert (await other.contexts(), await other.calls(), await other.queries()) == ((), (), ())
+    assert (await other.contexts(), await other.ledger.calls(), await other.queries()) == ((), (), ())
     for look_up in (
         other.context,
         other.live,
@@ -65,14 +65,14 @@ async def test_tenants_use_the_same_names_texts_and_ids_apart(store: Store) -> N
         assert (await each.add_context(added))[1]
         assert await each.stage(learned(added, note(each.tenant, *added.parts))) == 1
         await each.make_live("shop", 1)
-        await each.record_call(CALL)
+        await each.ledger.end(CALL)
         await each.record_query(QUERY)
     for each, added in ((store, mine), (other, theirs)):
         assert await each.context("shop") == added
         live = await each.live("shop")
         assert live is not None
         assert [n.text for n in live.notes] == [each.tenant]
-        assert await each.calls() == (CALL,)
+        assert await each.ledger.calls() == (CALL,)
         assert await each.queries() == (QUERY,)
 
 
