@@ -30,7 +30,7 @@ async def test_nothing_of_another_tenant_can_be_read(store: Store) -> None:
         other.serving,
         other.shown,
         other.learned_versions,
-        other.calls,
+        other.ledger.calls,
         other.queries,
     ):
         with pytest.raises(NotFound):
