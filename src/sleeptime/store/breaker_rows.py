@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.breaker import Breaker, BreakerPolicy
 from sleeptime.store.conflict import insert_into
+from sleeptime.store.listed import Listed, listed
 from sleeptime.store.tables import BreakerRow
 
 _COLUMNS = (BreakerRow.model, BreakerRow.failures, BreakerRow.open_until, BreakerRow.last_error)
@@ -27,6 +28,12 @@ async def list_breakers(connection: AsyncConnection) -> tuple[Breaker, ...]:
     """Every model that failed when it was last asked, by name."""
     rows = await connection.execute(select(*_COLUMNS).order_by(BreakerRow.model))
     return tuple(Breaker(*row) for row in rows)
+
+
+async def list_open(connection: AsyncConnection, limit: int) -> Listed[Breaker]:
+    """Those that are open or half open, by name."""
+    statement = select(*_COLUMNS).where(BreakerRow.open_until.is_not(None)).order_by(BreakerRow.model)
+    return await listed(connection, statement, lambda row: Breaker(*row), limit)
 
 
 async def extend(connection: AsyncConnection, model: str, open_until: datetime, until: datetime) -> bool:

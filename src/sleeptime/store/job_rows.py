@@ -20,6 +20,7 @@ from sleeptime.core.text import kept_text
 from sleeptime.store import ledger_rows
 from sleeptime.store.context_rows import Head, find_head
 from sleeptime.store.entry import Status
+from sleeptime.store.listed import Listed, listed
 from sleeptime.store.tables import ContextRow, JobRow, LearnedRow
 
 CANCELLED: Final = Ending(Outcome.SKIPPED, "cancelled")
@@ -99,6 +100,15 @@ async def list_jobs(
     unfinished = unfinished.order_by(JobRow.created_at, JobRow.id).limit(limit)
     done = [_job(row) for row in await connection.execute(over)]
     return (*reversed(done), *[_job(row) for row in await connection.execute(unfinished)])
+
+
+async def list_in(
+    connection: AsyncConnection, tenant: str, state: JobState, *, head: Head | None, limit: int
+) -> Listed[Job]:
+    """The oldest jobs that stand in a state, which is not over: of one context, or of all."""
+    mine = JobRow.tenant == tenant if head is None else and_(JobRow.context_id == head.id, _UNFINISHED)
+    statement = _jobs().where(mine, JobRow.state == state).order_by(JobRow.created_at, JobRow.id)
+    return await listed(connection, statement, _job, limit)
 
 
 async def unfinished_jobs(connection: AsyncConnection, head: Head) -> tuple[Job, ...]:

@@ -136,7 +136,7 @@ class JobStore:
     async def quarantines(self, *, limit: int = 100) -> tuple[Quarantine, ...]:
         """Contexts that no trigger calls to sleep, the youngest first."""
         async with self._database.reading() as connection:
-            return await sleep_state_rows.list_quarantines(connection, self._tenant, limit)
+            return (await sleep_state_rows.list_quarantines(connection, self._tenant, limit)).items
 
     async def release(self, id_or_name: str) -> SleepState:
         """Let triggers be heard again for a context, or that of a job, after rest and quarantine.

@@ -60,4 +60,4 @@ class PolicyStore:
     async def wake_ups(self, *, limit: int = 100) -> tuple[tuple[str, datetime, Trigger], ...]:
         """The next contexts that are slept on: name, when (not before), and what calls for it then; soonest first."""
         async with self._database.reading() as connection:
-            return await wake_rows.list_wake_ups(connection, self._tenant, limit)
+            return (await wake_rows.list_wake_ups(connection, self._tenant, limit)).items

@@ -9,6 +9,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.back_off import Quarantine, SleepState
+from sleeptime.store.context_rows import Head
+from sleeptime.store.listed import Listed, listed
 from sleeptime.store.tables import ContextRow, SleepStateRow
 
 _COLUMNS = tuple(getattr(SleepStateRow, field.name) for field in fields(SleepState))
@@ -35,15 +37,16 @@ async def change_sleep_state(
     return after
 
 
-async def list_quarantines(connection: AsyncConnection, tenant: str, limit: int) -> tuple[Quarantine, ...]:
-    """Contexts of a tenant in quarantine, the youngest first."""
+async def list_quarantines(
+    connection: AsyncConnection, tenant: str, limit: int, *, head: Head | None = None
+) -> Listed[Quarantine]:
+    """Contexts of a tenant in quarantine, the youngest first; with ``head`` that one alone."""
     state = SleepStateRow
+    mine = ContextRow.tenant == tenant if head is None else state.context_id == head.id
     statement = (
         select(ContextRow.name, state.quarantined_at, state.failures, state.last_error)
         .join(ContextRow, ContextRow.id == state.context_id)
-        .where(state.quarantined_at.is_not(None), ContextRow.tenant == tenant)
+        .where(state.quarantined_at.is_not(None), mine)
         .order_by(state.quarantined_at.desc())
-        .limit(limit)
     )
-    found = await connection.execute(statement)
-    return tuple(Quarantine(name, since, failures, error) for name, since, failures, error in found if since)
+    return await listed(connection, statement, lambda row: Quarantine(*row), limit)

@@ -43,6 +43,7 @@ from sleeptime.store.entry import (
 from sleeptime.store.job_store import JobStore
 from sleeptime.store.ledger_store import LedgerStore
 from sleeptime.store.migrations import migrate
+from sleeptime.store.overview_store import OverviewStore
 from sleeptime.store.policy_store import PolicyStore
 from sleeptime.store.provider_store import BatchStore, BreakerStore, RateStore
 from sleeptime.store.tables import MAX_TENANT_CHARS
@@ -68,18 +69,19 @@ class Store:
         self.tenant = tenant
 
     @classmethod
-    async def open(cls, url: str, *, tenant: str = DEFAULT_TENANT) -> Store:
+    async def open(cls, url: str, *, tenant: str = DEFAULT_TENANT, gives_way: bool = False) -> Store:
         """Connect, and bring the tables up to date (made when missing; two processes may do so at once).
 
         Args:
             url: ``sqlite:///file.db`` or ``postgresql://user:password@host:port/database``.
             tenant: whose rows are seen.
+            gives_way: whether other processes on one SQLite file go first: nobody waits for this one.
 
         Raises:
             InputError: a URL or tenant we cannot use.
             StoreError: the database cannot be opened, or was made by a newer version.
         """
-        database = await Database.connect(url)
+        database = await Database.connect(url, gives_way=gives_way)
         try:
             store = cls(database, tenant)
             await migrate(database)
@@ -106,6 +108,11 @@ class Store:
     def policies(self) -> PolicyStore:
         """When the tenant's contexts are slept on in the background."""
         return PolicyStore(self._database, self.tenant)
+
+    @property
+    def overviews(self) -> OverviewStore:
+        """How sleep stands for the tenant."""
+        return OverviewStore(self._database, self.tenant)
 
     @property
     def work(self) -> WorkStore:

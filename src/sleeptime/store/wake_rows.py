@@ -23,6 +23,7 @@ from sleeptime.core.errors import StoreError
 from sleeptime.core.policy import Policy
 from sleeptime.core.trigger import Rest, Trigger, Unslept, WakeUp, next_wake_up, wake_ups
 from sleeptime.store.context_rows import Head
+from sleeptime.store.listed import Listed, listed
 from sleeptime.store.policy_rows import read_policy
 from sleeptime.store.tables import (
     ContextRow,
@@ -187,17 +188,23 @@ async def next_due(connection: AsyncConnection) -> datetime | None:
 
 
 async def list_wake_ups(
-    connection: AsyncConnection, tenant: str, limit: int
-) -> tuple[tuple[str, datetime, Trigger], ...]:
-    """The next contexts of a tenant that are slept on: name, when (not before), and what calls for it then."""
+    connection: AsyncConnection, tenant: str, limit: int, *, head: Head | None = None
+) -> Listed[tuple[str, datetime, Trigger]]:
+    """The next contexts of a tenant that are slept on: name, when (not before), and what calls for it then.
+
+    Args:
+        tenant: whose contexts.
+        limit: most that are listed.
+        head: of the only context that is looked at.
+    """
+    mine = WakeUpRow.tenant == tenant if head is None else WakeUpRow.context_id == head.id
     statement = (
         select(ContextRow.name, WakeUpRow.due_at, WakeUpRow.trigger)
         .join(ContextRow, ContextRow.id == WakeUpRow.context_id)
-        .where(WakeUpRow.tenant == tenant, WakeUpRow.due_at.is_not(None))
+        .where(mine, WakeUpRow.due_at.is_not(None))
         .order_by(WakeUpRow.due_at)
-        .limit(limit)
     )
-    return tuple((row.name, row.due_at, Trigger(row.trigger)) for row in await connection.execute(statement))
+    return await listed(connection, statement, lambda row: (row.name, row.due_at, Trigger(row.trigger)), limit)
 
 
 async def _due(connection: AsyncConnection, row: Any, now: datetime) -> Due | None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, text, update
+from sqlalchemy import Select, delete, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.worker import Worker, WorkerState
+from sleeptime.store.listed import Listed, listed
 from sleeptime.store.tables import WorkerRow
 
 
@@ -58,8 +59,16 @@ async def silent_workers(
 
 async def list_workers(connection: AsyncConnection) -> tuple[Worker, ...]:
     """Every worker that is not known to be gone, the oldest first."""
-    statement = select(*WorkerRow.__table__.columns).order_by(WorkerRow.started_at, WorkerRow.id)
-    return tuple(_worker(row) for row in await connection.execute(statement))
+    return tuple(_worker(row) for row in await connection.execute(_by_age()))
+
+
+async def list_first(connection: AsyncConnection, limit: int) -> Listed[Worker]:
+    """The oldest of them, and how many there are."""
+    return await listed(connection, _by_age(), _worker, limit)
+
+
+def _by_age() -> Select[*tuple[Any, ...]]:
+    return select(*WorkerRow.__table__.columns).order_by(WorkerRow.started_at, WorkerRow.id)
 
 
 def _worker(row: Any) -> Worker:
