@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from sleeptime.core.errors import StoreError
 from sleeptime.core.worker import WorkerState
+from sleeptime.jobs.abandoned import PAGE, cancel_batches
 from sleeptime.jobs.dispatch import Dispatch
 from sleeptime.jobs.engine import Engine
 from sleeptime.jobs.model_pool import ModelPool
@@ -104,6 +105,7 @@ class JobWorker:
                 (rhythm.reap_s, self._reaper.reap),
                 (rhythm.check_s, self._reaper.check),
                 (rhythm.clean_s, self._reaper.clean),
+                (rhythm.clean_s, self._cancel_batches),
             )
         ]
         try:
@@ -138,6 +140,10 @@ class JobWorker:
     async def _turn(self) -> None:
         if not self._is_stopping:
             await self._dispatch.turn()
+
+    async def _cancel_batches(self) -> None:
+        batches = self._means.store.batches
+        await cancel_batches(batches, await batches.abandoned(PAGE), self._means.open_model, self._settings)
 
     async def _run(self, job_id: str, run: int) -> None:
         """Do a run that the queue gave us."""
@@ -194,6 +200,6 @@ async def run_worker(
         InputError: a setting cannot be used.
         StoreError: the database cannot be opened.
     """
-    async with await Store.open(settings.database_url) as store, ModelPool() as models:
+    async with await Store.open(settings.database_url, gives_way=True) as store, ModelPool() as models:
         worker = JobWorker(store, models, settings, rng=rng)
         await worker.work(stop, started=partial(started, worker.id))
