@@ -24,11 +24,11 @@ from sleeptime.core.context import Context, Part
 from sleeptime.core.errors import InputError, NotFound, UnknownModel
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.query import Query
-from sleeptime.core.spend import Lane, Scope, utc_day
+from sleeptime.core.spend import Lane, Scope, Spend, utc_day
 from sleeptime.core.totals import Totals
 from sleeptime.gate.caps import UnderWay
 from sleeptime.ledger.savings import measure_saving
-from sleeptime.results import Added, BudgetSaving, CapLeft, LearnedNotes, Ledger, NotesDiff, Slept
+from sleeptime.results import Added, BudgetSaving, CapLeft, LearnedNotes, Ledger, NotesDiff, SleepStatus, Slept
 from sleeptime.settings import Settings, changed_settings, load_settings
 from sleeptime.store.outage import outlast
 
@@ -508,20 +508,43 @@ class Sleeptime:
         """
         store = await self._opened_store()
         sums = await store.ledger.sums(name, limit=limit)
-        day, scope = utc_day(datetime.now(UTC)), Scope.TENANT if name is None else Scope.CONTEXT
-        today = {lane: await store.ledger.spend(scope, name or "", day=day, lane=lane) for lane in Lane}
-        caps = await self._caps(store, name)
-        of_tenant = await store.ledger.spend(Scope.TENANT, day=day)
-        left = [CapLeft(Scope.JOB, caps.job, None), CapLeft(Scope.TENANT, caps.tenant_day, of_tenant)]
+        day, today, caps = await self._spent_today(store, name)
         savings = []
         if name is not None:
-            left.insert(1, CapLeft(Scope.CONTEXT, caps.context_day, today[Lane.SLEEP]))
             queries = await store.queries(name)
             for budget in dict.fromkeys(query.budget for query in queries):
                 saving = measure_saving((query for query in queries if query.budget == budget), sums.sleep)
                 if saving.with_notes.queries and saving.without_notes.queries:
                     savings.append(BudgetSaving(budget, saving))
-        return Ledger(sums.rows, sums.totals, tuple(savings), sums.contexts, day, today, tuple(left))
+        return Ledger(sums.rows, sums.totals, tuple(savings), sums.contexts, day, today, caps)
+
+    async def status(self, name: str | None = None, *, limit: int = 10) -> SleepStatus:
+        """How sleep stands: jobs that are not over, workers, what is due next, what stands still, and today's spend.
+
+        Reads a bounded number of rows, however many contexts and jobs there are; counts end at 10,000.
+
+        Args:
+            name: of the context; all of them by default.
+            limit: most items of each list, at least 1.
+
+        Raises:
+            NotFound: no such context.
+        """
+        store = await self._opened_store()
+        overview = await store.overviews.load(name, limit=limit)
+        day, today, caps = await self._spent_today(store, name)
+        return SleepStatus(overview, self.settings.dead_after_s, day, today, caps)
+
+    async def _spent_today(self, store: Store, name: str | None) -> tuple[str, dict[Lane, Spend], tuple[CapLeft, ...]]:
+        """The UTC date, what was spent on it by lane, and the caps on sleep: of one context, or of all."""
+        day, scope = utc_day(datetime.now(UTC)), Scope.TENANT if name is None else Scope.CONTEXT
+        today = {lane: await store.ledger.spend(scope, name or "", day=day, lane=lane) for lane in Lane}
+        caps = await self._caps(store, name)
+        of_tenant = await store.ledger.spend(Scope.TENANT, day=day)
+        left = [CapLeft(Scope.JOB, caps.job, None), CapLeft(Scope.TENANT, caps.tenant_day, of_tenant)]
+        if name is not None:
+            left.insert(1, CapLeft(Scope.CONTEXT, caps.context_day, today[Lane.SLEEP]))
+        return day, today, tuple(left)
 
     async def _caps(self, store: Store, name: str | None) -> Caps:
         """The caps on sleeping on a context, with those of its policy; or those that hold for all."""

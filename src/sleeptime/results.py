@@ -1,4 +1,4 @@
-"""What `add`, `sleep`, `notes`, `ledger` and `doctor` give back. Values only."""
+"""What `add`, `sleep`, `notes`, `ledger`, `status` and `doctor` give back. Values only."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sleeptime.core.usage import Usage
 from sleeptime.ledger.savings import Saving
 from sleeptime.sources.entry import Skipped
 from sleeptime.store.entry import Committed, LearnedEntry, Status
+from sleeptime.store.overview_store import Overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,25 @@ class Ledger:
     totals: dict[Phase, Totals]
     savings: tuple[BudgetSaving, ...]
     contexts: int
+    day: str
+    today: dict[Lane, Spend]
+    caps: tuple[CapLeft, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SleepStatus:
+    """How sleep stands, and what it has spent today.
+
+    Args:
+        overview: jobs, wake-ups, quarantines, workers and breakers.
+        dead_after_s: without a heartbeat for so long, a worker is taken for dead, seconds.
+        day: the UTC date.
+        today: what was spent on that day, by lane.
+        caps: as of the ledger.
+    """
+
+    overview: Overview
+    dead_after_s: float
     day: str
     today: dict[Lane, Spend]
     caps: tuple[CapLeft, ...]

@@ -78,3 +78,4 @@ class SyncSleeptime:
     policy = _blocking(Sleeptime.policy)
     policies = _blocking(Sleeptime.policies)
     ledger = _blocking(Sleeptime.ledger)
+    status = _blocking(Sleeptime.status)

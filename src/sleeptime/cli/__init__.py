@@ -21,6 +21,7 @@ from sleeptime.cli.notes import notes
 from sleeptime.cli.output import discard_stdout, fail
 from sleeptime.cli.policy import policy
 from sleeptime.cli.sleep import sleep
+from sleeptime.cli.status import status
 from sleeptime.cli.worker import worker
 from sleeptime.core.errors import SleeptimeError
 
@@ -32,7 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Settings come from SLEEPTIME_* variables or sleeptime.toml: see docs/settings.md.",
 )
-for command in (demo, add, sleep, policy, jobs, worker, ask, notes, ledger, doctor):
+for command in (demo, add, sleep, policy, status, jobs, worker, ask, notes, ledger, doctor):
     app.command()(command)
 app.add_typer(lab_app)
 

@@ -49,7 +49,7 @@ def jobs(
 
         found, quarantines = run(listed, database_url=database)
         if as_json:
-            print_json({"jobs": [job_dict(job) for job in found], "quarantines": [*map(_quarantine_dict, quarantines)]})
+            print_json({"jobs": [job_dict(job) for job in found], "quarantines": [*map(quarantine_dict, quarantines)]})
         else:
             _show(found, quarantines)
         return
@@ -91,7 +91,8 @@ def _moment(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
 
 
-def _quarantine_dict(quarantine: Quarantine) -> dict[str, Any]:
+def quarantine_dict(quarantine: Quarantine) -> dict[str, Any]:
+    """A context in quarantine as `--json` prints it."""
     return {
         "context": quarantine.context,
         "since": _moment(quarantine.since),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,7 +10,10 @@ import typer
 from sleeptime.cli.options import Database, Json
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from sleeptime.app import Sleeptime
+    from sleeptime.core.spend import Lane, Spend
     from sleeptime.core.totals import Totals
     from sleeptime.ledger.savings import Difference, Group, Saving
     from sleeptime.results import BudgetSaving, CapLeft, Ledger
@@ -32,7 +36,7 @@ def ledger(
     A cost that is not known shows as unknown (null with --json), and so does every sum that it is in. Calls that have
     not ended, and those that were lost with their process, are marked. Days are UTC dates.
     """
-    from sleeptime.cli.output import hint, print_json
+    from sleeptime.cli.output import hint, print_json, print_parts
     from sleeptime.cli.run import run
 
     async def work(sleeptime: Sleeptime) -> Ledger:
@@ -46,24 +50,31 @@ def ledger(
         return
     if found.rows:
         _show(found)
-        _show_today(found)
+        print_parts(today_table(found.day, found.today))
     if any(item.cap for item in found.caps):
-        _show_caps(found)
+        print_parts(caps_table(found.caps))
     if name is None and found.contexts > limit:
         hint(f"{limit:,} of {found.contexts:,} contexts are shown; the totals are over all of them")
 
 
 def _as_dict(found: Ledger) -> dict[str, Any]:
-    from dataclasses import asdict
-
     return {
         "rows": [row.as_dict() for row in found.rows],
         "totals": {phase.value: totals.as_dict() for phase, totals in found.totals.items()},
         "savings": [_saving_dict(item) for item in found.savings],
         "contexts": found.contexts,
-        "day": found.day,
-        "today": {lane.value: asdict(spend) for lane, spend in found.today.items()},
-        "caps": {item.scope.value: _cap_dict(item) for item in found.caps},
+        **spend_dict(found.day, found.today, found.caps),
+    }
+
+
+def spend_dict(day: str, today: Mapping[Lane, Spend], caps: Iterable[CapLeft]) -> dict[str, Any]:
+    """What was spent on a day, and the caps, as `--json` prints them."""
+    from dataclasses import asdict
+
+    return {
+        "day": day,
+        "today": {lane.value: asdict(spend) for lane, spend in today.items()},
+        "caps": {item.scope.value: _cap_dict(item) for item in caps},
     }
 
 
@@ -82,32 +93,33 @@ def _show(found: Ledger) -> None:
         _show_savings(found.savings)
 
 
-def _show_today(found: Ledger) -> None:
-    from sleeptime.cli.output import print_table, usd
+def today_table(day: str, today: Mapping[Lane, Spend]) -> Table:
+    """What was spent on a day, by lane."""
+    from sleeptime.cli.output import table, usd
 
     rows = []
-    for lane, spend in found.today.items():
+    for lane, spend in today.items():
         cost = f"at least {usd(spend.cost_usd)}" if spend.unpriced_calls else usd(spend.cost_usd)
         under_way = f"{spend.reserved_tokens:,} tokens, {usd(spend.reserved_usd)}"
         in_doubt = f"{spend.doubt_tokens:,} tokens, {usd(spend.doubt_usd)}"
         rows.append((lane, f"{spend.calls:,}", f"{spend.tokens:,}", cost, under_way, in_doubt))
-    columns = [found.day, ">calls", ">tokens", ">cost", ">under way, at most", ">in doubt, at most"]
-    print_table(columns, rows)
+    return table([day, ">calls", ">tokens", ">cost", ">under way, at most", ">in doubt, at most"], rows)
 
 
-def _show_caps(found: Ledger) -> None:
-    from sleeptime.cli.output import print_table, usd
+def caps_table(caps: Iterable[CapLeft]) -> Table:
+    """The caps on sleep, and what they leave."""
+    from sleeptime.cli.output import table, usd
     from sleeptime.core.caps import PER
 
     rows: list[tuple[object, ...]] = []
-    for item in found.caps:
+    for item in caps:
         cap, left = item.cap, item.left
         if cap.max_tokens is not None:
             rest = f"{left.max_tokens:,} tokens" if item.spend is not None else ""
             rows.append((PER[item.scope], f"{cap.max_tokens:,} tokens", rest))
         if cap.max_usd is not None:
             rows.append((PER[item.scope], usd(cap.max_usd), usd(left.max_usd) if item.spend is not None else ""))
-    print_table(["sleep may spend", ">at most", ">left today"], rows)
+    return table(["sleep may spend", ">at most", ">left today"], rows)
 
 
 def _cells(totals: Totals) -> tuple[object, ...]:

@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sleeptime.core.errors import SleeptimeError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import Progress
+    from rich.table import Table
+    from rich.text import Text
 
 _PIPED_WIDTH = 100_000
 
@@ -53,7 +55,41 @@ def fail(text: str) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """Print a table on stdout. Nothing is cut: long cells wrap on a terminal, and stay on one line in a pipe.
+    """Print a table on stdout, as `table` makes it."""
+    print_parts(table(columns, rows, title=title))
+
+
+def print_parts(*parts: RenderableType) -> None:
+    """Print tables and lines on stdout, one below the other."""
+    with _printing():
+        console = _stdout()
+        for part in parts:
+            console.print(part)
+
+
+@contextmanager
+def redrawn() -> Iterator[Callable[..., None]]:
+    """Gives what draws tables and lines on the terminal, each time in the place of those before; the last ones stay."""
+    from rich.console import Group
+    from rich.live import Live
+
+    with Live(console=_stdout(), auto_refresh=False) as live:
+
+        def draw(*parts: RenderableType) -> None:
+            live.update(Group(*parts), refresh=True)
+
+        yield draw
+
+
+def line(text: str) -> Text:
+    """Text as it is, to be printed beside tables."""
+    from rich.text import Text
+
+    return Text(shown(text))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:
+    """A table. Nothing is cut: long cells wrap on a terminal, and stay on one line in a pipe.
 
     Args:
         columns: headings; one that begins with ">" is aligned to the right.
@@ -62,16 +98,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, tit
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=None if title is None else Text(shown(title)), box=box.SIMPLE_HEAD, title_justify="left")
+    made = Table(title=None if title is None else Text(shown(title)), box=box.SIMPLE_HEAD, title_justify="left")
     for column in columns:
         is_number = column.startswith(">")
-        table.add_column(
+        made.add_column(
             Text(column.lstrip(">")), justify="right" if is_number else "left", overflow="fold", no_wrap=is_number
         )
     for row in rows:
-        table.add_row(*(Text(shown(cell)) for cell in row))
-    with _printing():
-        _stdout().print(table)
+        made.add_row(*(Text(shown(cell)) for cell in row))
+    return made
 
 
 def usd(cost: float | None) -> str:
