@@ -34,6 +34,8 @@ POLL_S: Final = 0.05
 KEPT: Final = timedelta(hours=1)
 """How long the queue remembers a run that has ended."""
 _PAGE: Final = 500
+_PUT_AT_ONCE: Final = 8
+"""Runs that are queued side by side; on SQLite one after the other is as fast."""
 
 _BEGINS_WITHIN_S: Final = 30
 """A run that was taken from the queue so long ago and not begun never will be."""
@@ -108,21 +110,25 @@ class Engine:
 
     async def put(self, runs: Sequence[Assigned]) -> None:
         """Queue runs; what is there already stays as it is."""
+        at_once = 1 if self._url.get_backend_name() == "sqlite" else _PUT_AT_ONCE
+        for start in range(0, len(runs), at_once):
+            await asyncio.gather(*map(self._put, runs[start : start + at_once]))
+
+    async def _put(self, run: Assigned) -> None:
         from dbos import DBOS
 
-        for run in runs:
-            await DBOS.enqueue_workflow_with_options_async(
-                {
-                    "workflow_name": WORKFLOW,
-                    "queue_name": QUEUE,
-                    "workflow_id": _workflow_id(run.job_id, run.run),
-                    "app_version": VERSION,
-                    "priority": run.priority,
-                    "queue_partition_key": run.tenant,
-                },
-                run.job_id,
-                run.run,
-            )
+        await DBOS.enqueue_workflow_with_options_async(
+            {
+                "workflow_name": WORKFLOW,
+                "queue_name": QUEUE,
+                "workflow_id": _workflow_id(run.job_id, run.run),
+                "app_version": VERSION,
+                "priority": run.priority,
+                "queue_partition_key": run.tenant,
+            },
+            run.job_id,
+            run.run,
+        )
 
     async def lost(
         self, runs: Iterable[tuple[str, int]], alive: Container[str], active: Container[tuple[str, int]]

@@ -118,11 +118,11 @@ async def unfinished_jobs(connection: AsyncConnection, head: Head) -> tuple[Job,
 
 
 async def assign(connection: AsyncConnection, worker: str, limit: int) -> tuple[Assigned, ...]:
-    """Queued jobs that nobody has handed to the queue yet, oldest first: this worker is to do it."""
+    """Queued jobs that nobody has handed to the queue yet: this worker is to do it, in the order in which they go."""
     free = (
         select(JobRow.id)
         .where(_IS_UNASSIGNED)
-        .order_by(JobRow.created_at)
+        .order_by(JobRow.priority, JobRow.created_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )

@@ -363,6 +363,7 @@ class JobRow(Table):
         ),
         Index(
             "ix_job_unassigned",
+            "priority",
             "created_at",
             sqlite_where=text("state = 'queued' AND worker IS NULL"),
             postgresql_where=text("state = 'queued' AND worker IS NULL"),

@@ -128,7 +128,7 @@ class WorkStore:
             return (due is not None and due <= _now()) or await job_rows.has_something(connection, now=_now())
 
     async def assign(self, worker_id: str, limit: int) -> tuple[Assigned, ...]:
-        """Queued jobs that this worker is to hand to the queue, oldest first; nobody else is told of them."""
+        """Queued jobs that this worker is to hand to the queue, as they go; nobody else is told of them."""
 
         async def operation(connection: AsyncConnection) -> tuple[Assigned, ...]:
             return await job_rows.assign(connection, worker_id, limit)

@@ -95,7 +95,7 @@ def upgrade() -> None:
     op.create_index("ix_job_context_id_created_at", "job", ["context_id", "created_at"], unique=False)
     op.create_index("ix_job_tenant_state_created_at", "job", ["tenant", "state", "created_at"], unique=False)
     for name, columns, condition in (
-        ("ix_job_unassigned", ["created_at"], "state = 'queued' AND worker IS NULL"),
+        ("ix_job_unassigned", ["priority", "created_at"], "state = 'queued' AND worker IS NULL"),
         ("ix_job_waiting", ["due_at"], "state = 'waiting'"),
         ("ix_job_worker", ["worker", "id"], "finished_at IS NULL"),
     ):
