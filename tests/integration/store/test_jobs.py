@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.back_off import BackOff, Quarantine, SleepState
 from sleeptime.core.errors import InputError, NotFound
-from sleeptime.core.job import BY_HAND, MAX_DEATHS, Ending, Job, JobState, NewJob, Wanted
+from sleeptime.core.job import BY_HAND, BY_TRIGGER, MAX_DEATHS, Ending, Job, JobState, NewJob, Wanted
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.worker import Worker, WorkerState
 from sleeptime.store.store import Store
@@ -114,6 +114,12 @@ async def test_every_queued_job_is_handed_over_by_one_worker(database_url: str) 
     assert sorted(chain.from_iterable(shares)) == sorted(ids)
     for store in stores:
         await store.close()
+
+
+async def test_what_a_user_asked_for_is_handed_over_before_what_a_trigger_called_for(shop: Store) -> None:
+    for n, priority in enumerate((BY_TRIGGER, BY_HAND, BY_TRIGGER, BY_HAND)):
+        await shop.jobs.add("shop", new_job(drafts=n + 1, priority=priority))
+    assert [each.priority for each in await shop.work.assign("w1", 4)] == [BY_HAND] * 2 + [BY_TRIGGER] * 2
 
 
 async def test_jobs_are_handed_over_oldest_first(shop: Store) -> None:
