@@ -23,6 +23,7 @@ from sleeptime.core.caps import Caps
 from sleeptime.core.context import Context, Part
 from sleeptime.core.errors import InputError, NotFound, UnknownModel
 from sleeptime.core.outcome import Outcome
+from sleeptime.core.price import Tier
 from sleeptime.core.query import Query
 from sleeptime.core.spend import Lane, Scope, Spend, utc_day
 from sleeptime.core.totals import Totals
@@ -302,8 +303,23 @@ class Sleeptime:
         return await (await self._opened_store()).jobs.resume(id_or_name)
 
     async def cancel(self, id_or_name: str) -> tuple[Job, ...]:
-        """End without a result: at once, or before the next call. Returns and raises as `pause`."""
-        return await (await self._opened_store()).jobs.cancel(id_or_name)
+        """End without a result: at once, or before the next call. Returns and raises as `pause`.
+
+        What a provider still works on in a batch is cancelled there, by this process or else by a worker.
+        """
+        from sleeptime.jobs.abandoned import cancel_batches
+        from sleeptime.jobs.model_pool import ModelPool
+
+        store = await self._opened_store()
+        jobs = await store.jobs.cancel(id_or_name)
+        over = [job for job in jobs if job.is_over and job.settings.get("tier") == Tier.BATCH]
+        async with ModelPool() as models:
+
+            async def open_model(settings: Settings) -> Model:
+                return self._given_model or await models.opened(settings)
+
+            await cancel_batches(store.batches, over, open_model, self.settings)
+        return jobs
 
     async def release(self, id_or_name: str) -> SleepState:
         """Let triggers be heard again for a context, or that of a job, after rest and quarantine.

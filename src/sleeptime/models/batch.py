@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
 
 from pydantic_ai.exceptions import ModelHTTPError
-from pydantic_ai.messages import ModelMessage, ModelResponse
+from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse
 from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.models.batch import Batch, BatchRequest, BatchResult, EncodedBatchRequest
 from pydantic_ai.settings import ModelSettings
@@ -104,6 +104,33 @@ class JobBatches:
         results = await self._answered(entry, encoded.group)
         return await self._read(entry, results.get(entry.custom_id), asked)
 
+    async def cancel(self) -> None:
+        """Have the provider stop what it still works on: the job is over, and nobody will read it.
+
+        Raises:
+            SleeptimeError: it did not; that can be tried again.
+        """
+        try:
+            entries = await self._batches.entries(self._job_id)
+            if intended := [entry for entry in entries if entry.state is BatchState.INTENDED]:
+                _, is_certain = await self._look_for(intended)
+                if not is_certain:
+                    until = self._now() + timedelta(seconds=self._policy.longest_poll_s)
+                    raise NotNow(f"{provider_of(self._model)} does not say yet whether it has the batch", until)
+                entries = await self._batches.entries(self._job_id)
+            sent = {entry.handle: entry for entry in entries if entry.state is BatchState.SUBMITTED}
+            nothing = BatchRequest(custom_id="", messages=[ModelRequest.user_text_prompt("nothing")])
+            group = (await self._model.batch_encode(nothing)).group
+            for handle, entry in sent.items():
+                assert handle is not None, "it was sent"
+                batch = await self._model.batch_status(self._handle(entry, handle, group))
+                if batch.status == "in_progress":
+                    await self._model.batch_cancel(batch)
+        except Exception as error:  # noqa: BLE001 - raised again, mapped where it is a fault of the call
+            _raise(error, fault_of(error))
+        left = [entry.key for entry in entries if entry.state is not BatchState.ENDED]
+        await self._batches.settle(self._job_id, left, BatchState.OVERDUE)
+
     async def _encoded(self, asked: BatchRequest) -> EncodedBatchRequest:
         try:
             return await self._model.batch_encode(asked)
@@ -119,6 +146,8 @@ class JobBatches:
         try:
             async with self._sending:
                 if key in self._ready:  # nobody took it along
+                    if self._put_off is not None and self._now() < self._put_off.until:
+                        raise self._put_off
                     await self._sleep(self._policy.collect_s)
                     await self._send()
         finally:
@@ -137,8 +166,6 @@ class JobBatches:
     async def _send(self) -> None:
         """Send what is ready, but for what is found at the provider already."""
         now = self._now()
-        if self._put_off is not None and now < self._put_off.until:
-            raise self._put_off
         entries = await self._batches.entries(self._job_id)
         deadline = min((entry.deadline for entry in entries), default=now + timedelta(seconds=self._policy.deadline_s))
         try:

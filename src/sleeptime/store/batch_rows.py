@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.batch import BatchEntry, BatchState
 from sleeptime.store.conflict import insert_into
-from sleeptime.store.tables import BatchRow
+from sleeptime.store.tables import BatchRow, JobRow
+
+# Written out, for an engine uses a partial index only where it sees that the condition holds.
+_IS_OPEN = BatchRow.state.in_([literal_column(f"'{state}'") for state in (BatchState.INTENDED, BatchState.SUBMITTED)])
 
 
 async def list_entries(connection: AsyncConnection, job_id: str) -> tuple[BatchEntry, ...]:
@@ -57,6 +60,16 @@ async def settle(connection: AsyncConnection, job_id: str, keys: Collection[str]
     await connection.execute(
         update(BatchRow).where(BatchRow.job_id == job_id, BatchRow.key.in_(keys)).values(state=state)
     )
+
+
+async def abandoned(connection: AsyncConnection, limit: int) -> tuple[str, ...]:
+    """Ids of jobs that are over, and whose batches a provider may still work on."""
+    over = (
+        select(JobRow.id)
+        .where(JobRow.finished_at.is_not(None), JobRow.id.in_(select(BatchRow.job_id).where(_IS_OPEN)))
+        .limit(limit)
+    )
+    return tuple((await connection.execute(over)).scalars())
 
 
 async def known(connection: AsyncConnection, handles: Collection[str]) -> frozenset[str]:

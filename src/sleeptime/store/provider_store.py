@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from sleeptime.core.batch import BatchEntry, BatchState
 from sleeptime.core.breaker import Breaker, BreakerPolicy
-from sleeptime.store import batch_rows, breaker_rows, rate_rows
+from sleeptime.core.job import Job
+from sleeptime.store import batch_rows, breaker_rows, job_rows, rate_rows
 from sleeptime.store.database import Database
+from sleeptime.store.outage import outlast
 
 
 class RateStore:
@@ -76,7 +80,10 @@ class BreakerStore:
 
 
 class BatchStore:
-    """The `Batches` of a database. Made by `Store.batches`."""
+    """The `Batches` of a database, through a short outage too, for a batch that was sent is paid for.
+
+    Made by `Store.batches`.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -88,17 +95,28 @@ class BatchStore:
 
     async def intend(self, entries: Sequence[BatchEntry]) -> None:
         """As `Batches.intend`."""
-        await self._database.write(partial(batch_rows.intend, entries=entries))
+        await self._outlast(partial(batch_rows.intend, entries=entries))
 
     async def submitted(self, job_id: str, keys: Collection[str], handle: str) -> None:
         """As `Batches.submitted`."""
-        await self._database.write(partial(batch_rows.submitted, job_id=job_id, keys=keys, handle=handle))
+        await self._outlast(partial(batch_rows.submitted, job_id=job_id, keys=keys, handle=handle))
 
     async def settle(self, job_id: str, keys: Collection[str], state: BatchState | None) -> None:
         """As `Batches.settle`."""
-        await self._database.write(partial(batch_rows.settle, job_id=job_id, keys=keys, state=state))
+        await self._outlast(partial(batch_rows.settle, job_id=job_id, keys=keys, state=state))
 
     async def known(self, handles: Collection[str]) -> frozenset[str]:
         """As `Batches.known`."""
         async with self._database.reading() as connection:
             return await batch_rows.known(connection, handles)
+
+    async def abandoned(self, limit: int) -> tuple[Job, ...]:
+        """Jobs of every tenant that are over, and whose batches a provider may still work on."""
+        async with self._database.reading() as connection:
+            found = [
+                await job_rows.load_job(connection, job_id) for job_id in await batch_rows.abandoned(connection, limit)
+            ]
+        return tuple(job for job in found if job is not None)
+
+    async def _outlast(self, operation: Callable[[AsyncConnection], Awaitable[None]]) -> None:
+        await outlast(partial(self._database.write, operation))

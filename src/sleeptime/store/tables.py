@@ -411,7 +411,15 @@ class JobRow(Table):
 
 class BatchRow(Table):
     __tablename__ = "batch"
-    __table_args__ = (Index(None, "handle"),)
+    __table_args__ = (
+        Index(None, "handle"),
+        Index(
+            "ix_batch_open",
+            "job_id",
+            sqlite_where=text("state IN ('intended', 'submitted')"),
+            postgresql_where=text("state IN ('intended', 'submitted')"),
+        ),
+    )
     job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     """That of its call."""

@@ -17,7 +17,7 @@ from pydantic_ai.settings import ModelSettings
 from sleeptime.core import batch as batch_module
 from sleeptime.core.batch import BatchEntry, BatchPolicy, BatchState
 from sleeptime.core.call import Phase
-from sleeptime.core.errors import InputError, NotNow, PromptRejected
+from sleeptime.core.errors import InputError, NotNow, PromptRejected, ProviderDown
 from sleeptime.core.job import NewJob
 from sleeptime.core.price import Tier
 from sleeptime.models.batch import JobBatches
@@ -121,6 +121,7 @@ class Run:
     async def _collect(self, _seconds: float) -> None:
         """Wait until everybody is ready who may become so, however busy the machine is."""
         await self.until_ready(self.expected)
+        self.expected = 1
 
     async def until_ready(self, number: int) -> None:
         """Wait until so many requests are to be sent, or no more will be."""
@@ -497,6 +498,38 @@ async def test_a_queue_that_is_full_lets_requests_be_made_by_themselves(
         server.fail("token_limit_exceeded", "Enqueued token limit reached")
         clock.go_on(10)
         assert await job.run().ask("question") == "re: question"
+
+
+# Jobs that are over
+
+
+async def test_what_a_job_that_is_over_left_at_the_provider_is_cancelled_there(
+    job: Job, server: BatchServer, clock: Clock
+) -> None:
+    await job.run().ask_all(3)
+    assert await job.store.batches.abandoned(10) == ()
+    await job.store.jobs.cancel(job.id)
+    (left,) = await job.store.batches.abandoned(10)
+    assert left.id == job.id
+    server.refusals["cancel"] = Refused(503)
+    with pytest.raises(ProviderDown):
+        await job.run().batches.cancel()
+    assert len(await job.store.batches.abandoned(10)) == 1
+    server.refusals.clear()
+    await job.run().batches.cancel()
+    assert [batch.status for batch in server.batches.values()] == ["cancelling"]
+    assert await job.store.batches.abandoned(10) == ()
+
+
+async def test_a_batch_whose_handle_was_lost_is_cancelled_too(job: Job, server: BatchServer) -> None:
+    await sent_and_forgotten(job, 2)
+    if job.model.system == "anthropic":
+        with pytest.raises(NotNow):
+            await job.run().batches.cancel()
+        server.finish()
+    await job.run().batches.cancel()
+    assert server.count("cancel") == (job.model.system == "openai")
+    assert {entry.state for entry in (await job.entries()).values()} == {BatchState.OVERDUE}
 
 
 async def test_a_model_without_a_batch_api_is_refused(store: Store) -> None:

@@ -171,6 +171,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job_id", "key", name="pk_batch"),
     )
     op.create_index("ix_batch_handle", "batch", ["handle"], unique=False)
+    op.create_index(
+        "ix_batch_open",
+        "batch",
+        ["job_id"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('intended', 'submitted')"),
+        postgresql_where=sa.text("state IN ('intended', 'submitted')"),
+    )
     op.add_column("call", sa.Column("key", sa.String(length=64), nullable=True))
     op.add_column("call", sa.Column("reply", sa.Text(), nullable=True))
     op.add_column("call", sa.Column("worker", sa.Text(), nullable=True))
