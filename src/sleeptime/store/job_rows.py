@@ -108,7 +108,8 @@ async def list_in(
     """The oldest jobs that stand in a state, which is not over: of one context, or of all."""
     mine = JobRow.tenant == tenant if head is None else and_(JobRow.context_id == head.id, _UNFINISHED)
     statement = _jobs().where(mine, JobRow.state == state).order_by(JobRow.created_at, JobRow.id)
-    return await listed(connection, statement, _job, limit)
+    counted = select(JobRow.state).where(mine, JobRow.state == state)
+    return await listed(connection, statement, _job, limit, counted=counted)
 
 
 async def unfinished_jobs(connection: AsyncConnection, head: Head) -> tuple[Job, ...]:

@@ -39,7 +39,12 @@ class Listed(Generic[T]):
 
 
 async def listed(
-    connection: AsyncConnection, statement: Select[*tuple[Any, ...]], make: Callable[[Any], T], limit: int
+    connection: AsyncConnection,
+    statement: Select[*tuple[Any, ...]],
+    make: Callable[[Any], T],
+    limit: int,
+    *,
+    counted: Select[*tuple[Any, ...]] | None = None,
 ) -> Listed[T]:
     """The first ``limit`` rows of a statement, and how many it has.
 
@@ -47,11 +52,11 @@ async def listed(
         statement: ordered, and found by an index.
         make: of a row.
         limit: at least 1.
+        counted: as many rows as the statement has, where an index alone tells them; else the statement is counted.
     """
     items = tuple(make(row) for row in await connection.execute(statement.limit(limit)))
     if len(items) < limit:
         return Listed(items, len(items))
-    rows: Select[Any] = statement.order_by(None).limit(COUNTED)
+    rows: Select[Any] = (statement if counted is None else counted).order_by(None).limit(COUNTED)
     found = rows.with_only_columns(literal_column("1"), maintain_column_froms=True).subquery()
-    counted = select(func.count()).select_from(found)
-    return Listed(items, (await connection.execute(counted)).scalar_one())
+    return Listed(items, (await connection.execute(select(func.count()).select_from(found))).scalar_one())

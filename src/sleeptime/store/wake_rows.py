@@ -204,7 +204,10 @@ async def list_wake_ups(
         .where(mine, WakeUpRow.due_at.is_not(None))
         .order_by(WakeUpRow.due_at)
     )
-    return await listed(connection, statement, lambda row: (row.name, row.due_at, Trigger(row.trigger)), limit)
+    counted = select(WakeUpRow.due_at).where(mine, WakeUpRow.due_at.is_not(None))
+    return await listed(
+        connection, statement, lambda row: (row.name, row.due_at, Trigger(row.trigger)), limit, counted=counted
+    )
 
 
 async def _due(connection: AsyncConnection, row: Any, now: datetime) -> Due | None:
