@@ -42,7 +42,8 @@ async def list_quarantines(
 ) -> Listed[Quarantine]:
     """Contexts of a tenant in quarantine, the youngest first; with ``head`` that one alone."""
     state = SleepStateRow
-    mine = ContextRow.tenant == tenant if head is None else state.context_id == head.id
+    # Not by the index of the tenant's contexts: SQLite would go through all of them, quarantined or not.
+    mine = ContextRow.tenant.concat("") == tenant if head is None else state.context_id == head.id
     statement = (
         select(ContextRow.name, state.quarantined_at, state.failures, state.last_error)
         .join(ContextRow, ContextRow.id == state.context_id)
