@@ -8,9 +8,6 @@ import typer
 
 from sleeptime.cli.options import Database, Model
 
-NICE = 5
-"""How far a worker stands back: when processors are scarce, queries on the same machine get three times its share."""
-
 
 def worker(
     concurrency: Annotated[
@@ -24,10 +21,9 @@ def worker(
 
     Start as many as you like, on as many machines as reach the database; on SQLite, on one machine. Ctrl-C and SIGTERM
     stop it in order: it begins no job, lets calls under way end, and leaves what is not done to other workers. A second
-    one stops it at once; nothing is lost then either. It runs at a lower priority than other programs.
+    one stops it at once; nothing is lost then either.
     """
     import asyncio
-    import os
     import random
     import signal
 
@@ -38,7 +34,6 @@ def worker(
     settings = load_settings(worker_concurrency=concurrency, model=model, database_url=database)
 
     def started(worker_id: str) -> None:
-        os.nice(NICE)
         hint(f"worker {worker_id} takes jobs, at most {settings.worker_concurrency} at once; Ctrl-C stops it in order")
 
     async def work() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import signal
 import sys
 from asyncio.subprocess import PIPE
@@ -26,34 +25,16 @@ from tests.support.jobs import (
     until_over,
     workers,
 )
+from tests.support.kills import DRAFTS, play_kills
 
-DRAFTS = 2
 
-
-@pytest.mark.parametrize("seed", [0])
+@pytest.mark.parametrize("seed", [0, 1])
 async def test_killed_workers_lose_nothing_and_no_finished_call_is_paid_twice(
     database_url: str, tmp_path: Path, seed: int
 ) -> None:
-    rng = random.Random(seed)
-    with sleeper(lambda: rng.uniform(0.02, 0.2)) as model, workers(tmp_path, database_url) as start:
-        async with opened(database_url, "ada", "bob") as stores:
-            settings = sleep_settings(database_url, model.name, drafts=DRAFTS)
-            contexts = [known_as(f"{store.tenant}-{n}") for store in stores for n in range(4)]
-            for n, context in enumerate(contexts):
-                await stores[n // 4].add_context(context)
-                await stores[n // 4].jobs.add(context.name, asked_for(context, settings))
-            running = [start(), start()]
-            await asyncio.gather(*(worker.started() for worker in running))
-            for _ in range(3):
-                await asyncio.sleep(rng.uniform(0.1, 1.5))
-                victim = running.pop(rng.randrange(len(running)))
-                victim.send(signal.SIGKILL)
-                running.append(start())
-            await until_over(stores, len(contexts))
-            for store in stores:
-                jobs = await store.jobs.list()
-                outcomes = await check_books(store, jobs, model.asked)
-                assert outcomes["ok"] == len(jobs) * DRAFTS * CALLS_PER_DRAFT
+    counts = await play_kills(database_url, tmp_path, seed, jobs=6, num_workers=2 + seed, kills=2 + seed)
+    assert counts["ok"] == 6 * DRAFTS * CALLS_PER_DRAFT
+    assert counts["runs"] >= 6
 
 
 async def test_a_worker_that_is_told_to_stop_ends_its_calls_and_hands_its_jobs_over(
