@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     max_requests_per_minute: int | None = Field(default=None, ge=1)
     max_tokens_per_minute: int | None = Field(default=None, ge=1)
     max_turn_wait_s: float = Field(default=300.0, gt=0, allow_inf_nan=False)
-    breaker_errors: int = Field(default=5, ge=1)
+    breaker_errors: int = Field(default=3, ge=1)
     breaker_pause_s: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     breaker_longest_pause_s: float = Field(default=1800.0, gt=0, allow_inf_nan=False)
     batch_deadline_s: float = Field(default=86_400.0, gt=0, le=31_536_000)

@@ -89,6 +89,8 @@ class BatchServer:
         """Bodies of requests that were made by themselves."""
         self.refusals: dict[str, Refused] = {}
         """By what is asked for."""
+        self.served_tier: str | None = None
+        """In which single requests to OpenAI are served; None for the one that was asked for."""
         self.is_prompt = False
         """Batches end when they are created."""
         self.keeps_replies = False
@@ -201,7 +203,11 @@ def _add_openai(app: FastAPI, server: BatchServer) -> None:
         body = await request.json()
         server.singles.append(body)
         answer = server.answers(body)
-        return answer.response() if isinstance(answer, Refused) else JSONResponse(_response(body, answer))
+        if isinstance(answer, Refused):
+            return answer.response()
+        return JSONResponse(
+            _response(body, answer) | {"service_tier": server.served_tier or body.get("service_tier", "default")}
+        )
 
     @app.post("/v1/files")
     async def upload(request: Request) -> Json:
@@ -309,7 +315,7 @@ def _response(body: Json, answer: str | ToolCall) -> Json:
         "tool_choice": "auto",
         "tools": [],
         # Also of a reply within a batch, which is billed as one all the same.
-        "service_tier": "flex" if body.get("service_tier") == "flex" else "default",
+        "service_tier": "default",
         "usage": {
             "input_tokens": 1000,
             "input_tokens_details": {"cached_tokens": 0},

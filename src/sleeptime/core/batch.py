@@ -76,7 +76,7 @@ class BatchPolicy:
         deadline_s: seconds from the first batch of a job after which what is left is made by itself.
         poll_s: shortest time between two questions, seconds.
         longest_poll_s: longest time between two questions, seconds.
-        collect_s: seconds that a request waits for others of its job to go along.
+        collect_s: seconds without a further request of the job after which those that are ready go along together.
         settle_s: seconds after which a batch that a provider took can be found there.
         cancel_s: seconds after the deadline within which a provider has to end what it was told to cancel.
     """
@@ -84,7 +84,7 @@ class BatchPolicy:
     deadline_s: float = 86_400.0
     poll_s: float = 10.0
     longest_poll_s: float = 600.0
-    collect_s: float = 0.2
+    collect_s: float = 1.0
     settle_s: float = 10.0
     cancel_s: float = 900.0
 

@@ -33,7 +33,8 @@ class BreakerState(StrEnum):
 class BreakerPolicy:
     """When a breaker opens, and for how long.
 
-    With the defaults it opens at the fifth error in a row, for 30 s. When the probe fails too it is 60 s, then 2, 4, 8,
+    With the defaults it opens at the third error in a row, for 30 s: before the four attempts of one call are used up,
+    so that a provider that is down makes a sleep wait, and not fail. When the probe fails too it is 60 s, then 2, 4, 8,
     16 and at last 30 minutes, as long as it takes.
 
     Args:
@@ -43,7 +44,7 @@ class BreakerPolicy:
         probe_s: seconds after which a probe whose worker died no longer keeps others away.
     """
 
-    errors: int = 5
+    errors: int = 3
     pause_s: float = 30.0
     longest_pause_s: float = 1800.0
     probe_s: float = 120.0
@@ -51,7 +52,7 @@ class BreakerPolicy:
     def pause(self, failures: int) -> timedelta:
         """How long it stays open after so many errors in a row.
 
-        >>> [BreakerPolicy().pause(failures).total_seconds() for failures in (4, 5, 6, 11, 50)]
+        >>> [BreakerPolicy().pause(failures).total_seconds() for failures in (2, 3, 4, 9, 50)]
         [0.0, 30.0, 60.0, 1800.0, 1800.0]
         """
         if failures < self.errors:

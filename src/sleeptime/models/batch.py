@@ -30,6 +30,9 @@ CLOCK_SKEW: Final = timedelta(minutes=5)
 SENT_WITHIN: Final = timedelta(minutes=30)
 """How long after it was intended a batch may have been created: sending a large one takes a while."""
 
+COLLECT_TIMES: Final = 10
+"""How often requests are waited for, as long as more and more become ready."""
+
 _GONE: Final = frozenset({404, 410})
 _FULL: Final = "token_limit_exceeded"
 """OpenAI's code for a batch that it took and then refused, for too many tokens of others wait."""
@@ -148,7 +151,7 @@ class JobBatches:
                 if key in self._ready:  # nobody took it along
                     if self._put_off is not None and self._now() < self._put_off.until:
                         raise self._put_off
-                    await self._sleep(self._policy.collect_s)
+                    await self._collect()
                     await self._send()
         finally:
             self._ready.pop(key, None)
@@ -156,6 +159,14 @@ class JobBatches:
         if entry is None or entry.handle is None:
             raise BatchOverdue("the time for batches of this sleep is over", is_free=True)
         return entry
+
+    async def _collect(self) -> None:
+        """Wait until no further request becomes ready, but not for ever: what comes later goes in the next batch."""
+        for _ in range(COLLECT_TIMES):
+            ready = len(self._ready)
+            await self._sleep(self._policy.collect_s)
+            if len(self._ready) <= ready:
+                return
 
     async def _entry(self, key: str) -> BatchEntry | None:
         found = next((entry for entry in await self._batches.entries(self._job_id) if entry.key == key), None)

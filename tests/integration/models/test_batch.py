@@ -93,7 +93,7 @@ class Run:
         self.batches = JobBatches(
             job.model, job.store.batches, job.id, job.policy, now=job.clock.now, sleep=self._collect
         )
-        self.expected = 1
+        self.expected = 0
         self._drafts: dict[int, MeteredModel] = {}
 
     def draft(self, number: int) -> MeteredModel:
@@ -121,7 +121,7 @@ class Run:
     async def _collect(self, _seconds: float) -> None:
         """Wait until everybody is ready who may become so, however busy the machine is."""
         await self.until_ready(self.expected)
-        self.expected = 1
+        self.expected = 0
 
     async def until_ready(self, number: int) -> None:
         """Wait until so many requests are to be sent, or no more will be."""
