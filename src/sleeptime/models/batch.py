@@ -269,7 +269,8 @@ class JobBatches:
         found: set[str] = set()
         is_certain = True
         for batch in sent:
-            if batch.handle in known or batch.created_at > youngest + SENT_WITHIN:
+            is_late = batch.created_at > youngest + SENT_WITHIN
+            if batch.handle in known or is_late or batch.size > len(intended):
                 continue
             names = await batch.custom_ids()
             is_certain &= names is not None

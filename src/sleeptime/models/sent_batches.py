@@ -33,11 +33,13 @@ class SentBatch:
     Args:
         handle: what the provider calls it.
         created_at: by the provider's clock.
+        size: number of its requests; 0 while the provider has not counted them.
         custom_ids: reads the names of its requests; ``None`` when the provider does not tell them before it has ended.
     """
 
     handle: str
     created_at: datetime
+    size: int
     custom_ids: Callable[[], Awaitable[frozenset[str] | None]]
 
 
@@ -64,11 +66,17 @@ async def _openai(client: AsyncOpenAI, since: datetime) -> AsyncIterator[SentBat
         created_at = datetime.fromtimestamp(batch.created_at, UTC)
         if created_at < since:
             return
-        yield SentBatch(batch.id, created_at, partial(_openai_ids, client, batch))
+        size = batch.request_counts.total if batch.request_counts is not None else 0
+        yield SentBatch(batch.id, created_at, size, partial(_openai_ids, client, batch))
 
 
 async def _openai_ids(client: AsyncOpenAI, batch: Batch) -> frozenset[str]:
-    lines = (await client.files.content(batch.input_file_id)).text.splitlines()
+    from openai import NotFoundError
+
+    try:
+        lines = (await client.files.content(batch.input_file_id)).text.splitlines()
+    except NotFoundError:  # who sent it has read its results, and tidied up
+        return frozenset()
     return frozenset(json.loads(line)["custom_id"] for line in lines if line)
 
 
@@ -76,7 +84,9 @@ async def _anthropic(client: AsyncAnthropic, since: datetime) -> AsyncIterator[S
     async for batch in client.beta.messages.batches.list(limit=_PAGE):
         if batch.created_at < since:
             return
-        yield SentBatch(batch.id, batch.created_at, partial(_anthropic_ids, client, batch))
+        counts = batch.request_counts
+        size = counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired
+        yield SentBatch(batch.id, batch.created_at, size, partial(_anthropic_ids, client, batch))
 
 
 async def _anthropic_ids(client: AsyncAnthropic, batch: BetaMessageBatch) -> frozenset[str] | None:

@@ -279,8 +279,8 @@ async def sent_and_forgotten(job: Job, number: int) -> None:
 async def test_a_batch_whose_handle_was_lost_is_found_and_not_sent_again(
     job: Job, server: BatchServer, clock: Clock, others: int
 ) -> None:
-    for number in range(others):  # of other programs on this account, more than a page
-        file_id = server.new_file(json.dumps({"custom_id": f"x{number}"}))
+    for number in range(others):  # of other programs on this account, more than a page; most have tidied up
+        file_id = server.new_file(json.dumps({"custom_id": f"x{number}"})) if number < 3 else "file-gone"
         server.add(job.model.system, {f"x{number}": {}}, file_id).status = "completed"
     await sent_and_forgotten(job, 3)
     assert {entry.state for entry in (await job.entries()).values()} == {BatchState.INTENDED}
@@ -337,6 +337,27 @@ async def test_a_provider_that_does_not_tell_is_waited_for(job: Job, server: Bat
     with pytest.raises(NotNow):
         await job.run().ask("question 0")
     assert server.count("create") == 1
+
+
+async def test_another_programs_batch_that_may_be_ours_is_waited_for_and_a_larger_one_is_not(
+    server: BatchServer, store: Store, clock: Clock
+) -> None:
+    async with resolve_model(MODELS["anthropic"]) as model:  # which tells no names before the end
+        job = await new_job(store, model, clock)
+        server.refusals["create"] = Refused(503)
+        with pytest.raises(NotNow):
+            await job.run().ask("question")
+        server.refusals.clear()
+        server.add("anthropic", {"x1": {}, "x2": {}})
+        small = server.add("anthropic", {"x3": {}})
+        clock.go_on(10)
+        with pytest.raises(NotNow, match="does not say yet"):
+            await job.run().ask("question")
+        small.status, small.results = "cancelled", {}
+        clock.go_on(10)
+        with pytest.raises(NotNow, match="waits for batch"):
+            await job.run().ask("question")
+        assert len(server.batches) == 3
 
 
 # Failures
