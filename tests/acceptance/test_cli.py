@@ -76,16 +76,20 @@ def run_json(environment: dict[str, str], *arguments: str) -> dict[str, Any]:
     return found
 
 
+DOCS = [f"docs/decisions/{page.name}" for page in sorted((ROOT / "docs/decisions").glob("0*.md"))[:5]]
+"""Five pages of ours, which one prompt holds."""
+
+
 def test_the_main_job_on_our_own_docs(environment: dict[str, str], database_url: str, tmp_path: Path) -> None:
     script = tmp_path / "script.json"
     script.write_text(json.dumps(SCRIPT))
     environment |= {"SLEEPTIME_DATABASE_URL": database_url, "SLEEPTIME_MODEL": f"scripted:{script}"}
 
-    added = run_json(environment, "add", "our docs", "docs")
+    added = run_json(environment, "add", "our docs", *DOCS)
     assert added["context"] == "our docs"
     assert added["is_new"]
     assert added["parts"] >= 5
-    assert run_json(environment, "add", "our docs", "docs")["is_new"] is False
+    assert run_json(environment, "add", "our docs", *DOCS)["is_new"] is False
 
     slept = run_json(environment, "sleep", "our docs", "--strategy", "notes", "--drafts", "2")
     assert {"context", "version", "outcome", "notes", "usage", "cost_usd"} <= slept.keys()
@@ -145,7 +149,7 @@ def test_an_interrupted_sleep_ends_with_130_and_leaves_what_was_live(
     url, came = silent_server
     script = tmp_path / "script.json"
     script.write_text(json.dumps(SCRIPT))
-    assert run(environment, "add", "docs", "docs").returncode == 0
+    assert run(environment, "add", "docs", *DOCS).returncode == 0
     assert run_json(environment, "sleep", "docs", "--model", f"scripted:{script}")["version"] == 1
     running = subprocess.Popen(
         [*SLEEPTIME, "sleep", "docs", "--model", f"openai-compatible:{url}#silent", "--json"],
@@ -175,7 +179,7 @@ def test_a_table_in_a_pipe_is_not_cut_and_stderr_stays_quiet(environment: dict[s
     script = tmp_path / "script.json"
     note = {"kind": "text", "text": long.strip()}
     script.write_text(json.dumps({"replies": [{"tool": "write_notes", "args": {"notes": [note]}}]}))
-    run(environment, "add", "docs", "docs")
+    run(environment, "add", "docs", *DOCS)
     done = run({**environment, "COLUMNS": "40"}, "sleep", "docs", "--model", f"scripted:{script}")
     assert done.returncode == 0
     assert long.strip() in done.stdout
@@ -212,7 +216,7 @@ def test_progress_is_shown_on_a_terminal_alone(environment: dict[str, str]) -> N
 
 
 def test_a_reader_that_leaves_early_ends_it_without_a_traceback(environment: dict[str, str]) -> None:
-    run(environment, "add", "docs", "docs")
+    run(environment, "add", "docs", *DOCS)
     done = subprocess.run(
         ["/bin/sh", "-c", f"{' '.join(SLEEPTIME)} notes docs --json | true; {' '.join(SLEEPTIME)} --help | true"],
         cwd=ROOT,

@@ -181,7 +181,7 @@ class Database:
     async def _mapped_errors(self) -> AsyncIterator[None]:
         try:
             yield
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             where = self.url.render_as_string(hide_password=True)
             cause = getattr(error, "orig", None) or error
             raise StoreError(f"the database {where} refused: {str(cause).strip() or type(cause).__name__}") from error

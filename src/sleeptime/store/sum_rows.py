@@ -15,7 +15,7 @@ from sleeptime.core.call import LOST, OK, RUNNING, Phase
 from sleeptime.core.price import Tier
 from sleeptime.core.spend import Scope
 from sleeptime.core.totals import LedgerRow, Sums, Totals
-from sleeptime.store.ledger_rows import usage_of
+from sleeptime.core.usage import Usage
 from sleeptime.store.spend_rows import ALL_DAYS
 from sleeptime.store.tables import CallRow, SpendRow
 
@@ -85,13 +85,14 @@ async def _rows(connection: AsyncConnection, tenant: str, contexts: Sequence[str
 
 
 def _totals(row: Any) -> Totals:
+    """Sums of a row; PostgreSQL adds whole numbers up to decimals, which are made numbers of ours again."""
     return Totals(
         calls=row.calls,
         failed_calls=row.failed_calls,
         unknown_calls=row.unknown_calls,
-        usage=usage_of(row),
-        known_cost_usd=row.known_cost_usd,
-        latency_s=row.latency_s,
+        usage=Usage(**{name: int(getattr(row, name)) for name in _CLASSES}),
+        known_cost_usd=float(row.known_cost_usd),
+        latency_s=float(row.latency_s),
         lost_calls=row.lost_calls,
         running_calls=row.running_calls,
     )
