@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +22,7 @@ from sleeptime.core.call import CallLedger, Phase
 from sleeptime.core.caps import Caps
 from sleeptime.core.context import Context, Part
 from sleeptime.core.errors import InputError, NotFound, UnknownModel
+from sleeptime.core.lane import QUERIES
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.price import Tier
 from sleeptime.core.query import Query
@@ -352,6 +353,7 @@ class Sleeptime:
             ModelError: the model's call failed, after the retries that were safe.
         """
         from sleeptime.models.budgets import budget_request
+        from sleeptime.models.prices import LOCAL_PROVIDERS
         from sleeptime.models.resolve import model_family, prompt_profile
         from sleeptime.models.room import notes_room
         from sleeptime.store.calls import StoredCalls
@@ -363,42 +365,44 @@ class Sleeptime:
         asked_route = _route(route)
         store, model = await self._opened_store(), await self._opened_model()
         plan = budget_request(model, allowed)
-        began_s = time.perf_counter()  # opening is paid by the first query alone, and says nothing about routes
-        serving = await store.serving(name)
-        calls, query_id, at = StoredCalls(store), uuid4().hex, datetime.now(UTC)
-        ledger = self._traffic_of(store).led(calls, model)
-        room = await notes_room(model, serving.context, query, settings.notes_limit_tokens)
-        found = await answer(
-            plan.apply(self._metered(model, ledger, Phase.WAKE, name, query_id=query_id)),
-            serving.context,
-            serving.learned,
-            query,
-            budget=allowed,
-            plan=plan,
-            route=asked_route,
-            keep_raw=settings.keep_raw,
-            notes_limit_tokens=room.limit_tokens,
-            profile=prompt_profile(model),
-            count_tokens=room.count,
-            cache_point=model_family(model) == "anthropic",
-        )
-        totals = Totals.of(calls.ended)
-        answered = Query(
-            context=name,
-            text=query,
-            route=found.route.value,
-            budget=found.budget,
-            answer=found.text,
-            notes_used=found.notes_used,
-            learned=serving.number if found.notes_used else None,
-            usage=totals.usage,
-            cost_usd=totals.cost_usd,
-            latency_s=time.perf_counter() - began_s,
-            at=at,
-            id=query_id,
-        )
-        await outlast(partial(store.record_query, answered))
-        return answered
+        # A provider answers elsewhere; what answers here shares the process with sleep, which gives way.
+        with QUERIES.query() if model.system in LOCAL_PROVIDERS else nullcontext():
+            began_s = time.perf_counter()  # opening is paid by the first query alone, and says nothing about routes
+            serving = await store.serving(name)
+            calls, query_id, at = StoredCalls(store), uuid4().hex, datetime.now(UTC)
+            ledger = self._traffic_of(store).led(calls, model)
+            room = await notes_room(model, serving.context, query, settings.notes_limit_tokens)
+            found = await answer(
+                plan.apply(self._metered(model, ledger, Phase.WAKE, name, query_id=query_id)),
+                serving.context,
+                serving.learned,
+                query,
+                budget=allowed,
+                plan=plan,
+                route=asked_route,
+                keep_raw=settings.keep_raw,
+                notes_limit_tokens=room.limit_tokens,
+                profile=prompt_profile(model),
+                count_tokens=room.count,
+                cache_point=model_family(model) == "anthropic",
+            )
+            totals = Totals.of(calls.ended)
+            answered = Query(
+                context=name,
+                text=query,
+                route=found.route.value,
+                budget=found.budget,
+                answer=found.text,
+                notes_used=found.notes_used,
+                learned=serving.number if found.notes_used else None,
+                usage=totals.usage,
+                cost_usd=totals.cost_usd,
+                latency_s=time.perf_counter() - began_s,
+                at=at,
+                id=query_id,
+            )
+            await outlast(partial(store.record_query, answered))
+            return answered
 
     async def notes(self, name: str, version: int | None = None) -> LearnedNotes:
         """The live learned context, or an earlier `version`, and which of its notes still hold.

@@ -1,4 +1,7 @@
-"""Brake: a job that is to stop makes no further call, and lets those under way end."""
+"""Brake: a job that is to stop makes no further call, and lets those under way end.
+
+One that may go on lets queries of its process pass first.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from functools import partial
 from sleeptime.core.call import Call, CallLedger
 from sleeptime.core.errors import NotNow
 from sleeptime.core.job import Job, Wanted
+from sleeptime.core.lane import QUERIES
 from sleeptime.store.outage import outlast
 from sleeptime.store.work_store import WorkStore
 
@@ -40,6 +44,7 @@ class BrakedCalls:
         if self._is_stopping() or await outlast(partial(self._work.wanted, self._job)) is not Wanted.RUN:
             self.is_pulled = True
             raise NotNow("the job is to stop", datetime.now(UTC))
+        await QUERIES.let_pass()
         await self._inner.begin(call)
 
     async def end(self, call: Call, reply: str | None = None) -> None:

@@ -23,6 +23,7 @@ from sleeptime.core.call import CallLedger, Phase
 from sleeptime.core.caps import Caps
 from sleeptime.core.errors import CapReached, NotNow, SleeptimeError, StoreError
 from sleeptime.core.job import Ending, Job, JobState
+from sleeptime.core.lane import QUERIES
 from sleeptime.core.note import LearnedContext
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.policy import Policy
@@ -148,6 +149,7 @@ class SleepJob:
         settings = changed_settings(settings_of(job, self._means.settings), **policy.limits)
         _check_window(job, policy, settings.tier)
         model = await self._means.open_model(settings)
+        await QUERIES.let_pass()
         unstudied = await store.unstudied(job.context, job.context_version, job.base)
         ledger = self._ledger(model, settings.caps)
         is_batch = settings.tier is Tier.BATCH
@@ -178,6 +180,7 @@ class SleepJob:
             progress=told,
         )
         await told.kept()
+        await QUERIES.let_pass()
         if result.learned is None:
             return await self._over(Ending(result.outcome, result.reason or result.outcome.value), result=result)
         committed = await self._commit(result.learned, result, settings)

@@ -33,6 +33,7 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
 from sleeptime.core.errors import ForeignText, InputError
+from sleeptime.core.lane import QUERIES
 from sleeptime.models.nano_notes import notes_of, whole_lines
 from sleeptime.models.nano_queue import NanoQueue
 from sleeptime.nano.engine import Completion, Engine, Request
@@ -139,7 +140,7 @@ class NanoModel(Model[None]):
             steps = runtime.engine.stream(prepared)
         except ValueError as error:
             raise InputError(f"nano cannot take this request: {error}") from error
-        with runtime.queue.answering():
+        with QUERIES.query():
             yield _NanoStream(parameters, prepared=prepared, steps=steps, tokenizer=runtime.tokenizer)
 
     async def loaded(self) -> tuple[Engine, Tokenizer]:

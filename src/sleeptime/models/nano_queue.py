@@ -1,17 +1,17 @@
 """Requests to nano that come at about the same time, decoded in one batch. Knows nothing of text or of pydantic-ai.
 
-Answers and sleep have a lane each. Sleep gives way: between two of its tokens it waits while an answer is under way.
+Answers and sleep have batches of their own. Sleep gives way: between two of its tokens it waits while a query is under
+way.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from sleeptime.core.lane import QUERIES, Lane
 from sleeptime.nano.engine import MAX_ROWS, Completion, Engine, Request
 
 GATHER_S = 0.002
@@ -19,12 +19,10 @@ GATHER_S = 0.002
 MAX_BATCHES = 2
 """Batches of answers decoded side by side, so that a short one need not wait for a long one."""
 MAX_SLEEP_BATCHES = 1
-PATIENCE_S = 0.25
-"""Sleep gives way for no longer than this for each of its tokens, so that queries without an end do not stop it."""
 
 
 @dataclass(slots=True)
-class _Lane:
+class _Kind:
     """Requests of one kind, and how many batches of them there may be."""
 
     max_batches: int
@@ -42,16 +40,15 @@ class NanoQueue:
 
     Args:
         engine: does the decoding.
+        queries: that go first.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, queries: Lane = QUERIES) -> None:
         self._engine = engine
+        self._queries = queries
         self._lock = threading.Lock()
-        self._no_answer = threading.Condition(self._lock)
-        self._num_answers = 0
-        """Answers that wait, run or stream."""
-        self._answers = _Lane(MAX_BATCHES)
-        self._sleep = _Lane(MAX_SLEEP_BATCHES)
+        self._answers = _Kind(MAX_BATCHES)
+        self._sleep = _Kind(MAX_SLEEP_BATCHES)
 
     def submit(self, request: Request, *, is_sleep: bool = False) -> Future[Completion]:
         """Queue one request; cancelling its future works until its batch starts.
@@ -66,57 +63,33 @@ class NanoQueue:
         self._engine.check(request)
         future: Future[Completion] = Future()
         if not is_sleep:
-            self._answer_begins()
-            future.add_done_callback(lambda _: self._answer_ends())
+            self._queries.begin()
+            future.add_done_callback(lambda _: self._queries.end())
         with self._lock:
-            lane = self._sleep if is_sleep else self._answers
-            lane.waiting.append((request, future))
-            self._gather(lane)
+            kind = self._sleep if is_sleep else self._answers
+            kind.waiting.append((request, future))
+            self._gather(kind)
         return future
 
-    @contextmanager
-    def answering(self) -> Iterator[None]:
-        """Let sleep give way to an answer that is decoded elsewhere, until the block ends."""
-        self._answer_begins()
-        try:
-            yield
-        finally:
-            self._answer_ends()
-
-    def _answer_begins(self) -> None:
-        with self._lock:
-            self._num_answers += 1
-
-    def _answer_ends(self) -> None:
-        with self._lock:
-            self._num_answers -= 1
-            if not self._num_answers:
-                self._no_answer.notify_all()
-
-    def _give_way(self) -> None:
-        """Wait until no answer is under way, but not for ever."""
-        with self._lock:
-            self._no_answer.wait_for(lambda: not self._num_answers, PATIENCE_S)
-
-    def _gather(self, lane: _Lane) -> None:
+    def _gather(self, kind: _Kind) -> None:
         """Start a batch when requests wait and there is room for it; the lock is held."""
-        if lane.has_room:
-            lane.is_gathering = True
-            threading.Thread(target=self._run, args=(lane,), name="nano").start()
+        if kind.has_room:
+            kind.is_gathering = True
+            threading.Thread(target=self._run, args=(kind,), name="nano").start()
 
-    def _run(self, lane: _Lane) -> None:
+    def _run(self, kind: _Kind) -> None:
         time.sleep(GATHER_S)
         with self._lock:
-            taken, lane.waiting = lane.waiting[:MAX_ROWS], lane.waiting[MAX_ROWS:]
-            lane.is_gathering = False
-            lane.num_running += 1
-            self._gather(lane)
+            taken, kind.waiting = kind.waiting[:MAX_ROWS], kind.waiting[MAX_ROWS:]
+            kind.is_gathering = False
+            kind.num_running += 1
+            self._gather(kind)
         batch = [(request, future) for request, future in taken if future.set_running_or_notify_cancel()]
         try:
             self._engine.generate(
                 [request for request, _ in batch],
                 lambda i, completion: batch[i][1].set_result(completion),
-                before_step=self._give_way if lane is self._sleep else None,
+                before_step=self._queries.give_way if kind is self._sleep else None,
             )
         except BaseException as error:  # noqa: BLE001 - the edge of a worker thread: every waiter gets the error
             for _, future in batch:
@@ -124,5 +97,5 @@ class NanoQueue:
                     future.set_exception(error)
         finally:
             with self._lock:
-                lane.num_running -= 1
-                self._gather(lane)
+                kind.num_running -= 1
+                self._gather(kind)

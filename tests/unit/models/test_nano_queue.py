@@ -7,6 +7,7 @@ from threading import active_count
 
 import pytest
 
+from sleeptime.core.lane import Lane
 from sleeptime.models import nano_queue
 from sleeptime.models.nano_queue import NanoQueue
 from sleeptime.nano.engine import Completion, Engine, Request, TooLongError
@@ -81,10 +82,11 @@ def test_no_thread_outlives_the_work() -> None:
         pass
 
 
-def test_an_answer_goes_before_sleep_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nano_queue, "PATIENCE_S", 60.0)
-    queue = NanoQueue(Engine(tiny_weights()))
-    with queue.answering():
+def test_answers_go_before_sleep_that_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    queries = Lane()
+    monkeypatch.setattr(queries, "give_way", lambda: Lane.give_way(queries, 60.0))
+    queue = NanoQueue(Engine(tiny_weights()), queries)
+    with queries.query():
         asleep = queue.submit(Request(CONTEXT, 60), is_sleep=True)
         for n in range(3):
             assert len(queue.submit(Request([*CONTEXT, n], 5)).result(10).ids) == 5
@@ -93,17 +95,11 @@ def test_an_answer_goes_before_sleep_that_is_under_way(monkeypatch: pytest.Monke
     assert len(asleep.result(10).ids) == 60
 
 
-def test_answers_without_an_end_do_not_stop_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nano_queue, "PATIENCE_S", 0.001)
-    queue = NanoQueue(Engine(tiny_weights()))
-    with queue.answering():
-        assert len(queue.submit(Request(CONTEXT, 20), is_sleep=True).result(10).ids) == 20
-
-
 def test_sleep_goes_on_after_an_answer_that_was_cancelled_or_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nano_queue, "PATIENCE_S", 60.0)
+    queries = Lane()
+    monkeypatch.setattr(queries, "give_way", lambda: Lane.give_way(queries, 60.0))
     engine = Engine(tiny_weights())
-    queue = NanoQueue(engine)
+    queue = NanoQueue(engine, queries)
     assert queue.submit(Request(CONTEXT, 3)).cancel()
     broken, engine._decoder.weights = engine._decoder.weights, None  # type: ignore[assignment] # a decoder that breaks
     with pytest.raises(AttributeError):
