@@ -46,6 +46,14 @@ def running_server(name: str) -> Iterator[str]:
         server.cleanup()
 
 
+def new_database(server_url: str, name: str) -> str:
+    """Make an empty database on the server; its URL."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    parsed = psycopg.conninfo.conninfo_to_dict(server_url)
+    return f"postgresql://{parsed['user']}@/{name}?host={parsed['host']}"
+
+
 def _connect_when_ready(url: str) -> psycopg.Connection[tuple[object, ...]]:
     """A connection, as soon as the server takes any."""
     deadline = time.monotonic() + READY_S

@@ -30,7 +30,7 @@ QUEUE: Final = "sleep"
 WORKFLOW: Final = "sleep"
 VERSION: Final = "1"
 """Workers of other versions leave runs of this one alone; it changes when a run is told something else than here."""
-POLL_S: Final = 0.05
+POLL_S: Final = 0.1
 KEPT: Final = timedelta(hours=1)
 """How long the queue remembers a run that has ended."""
 _PAGE: Final = 500
