@@ -51,8 +51,8 @@ class Lane:
     async def let_pass(self, patience_s: float = PATIENCE_S) -> None:
         """The same for a task."""
         deadline_s = time.monotonic() + patience_s
-        while self._num_queries and time.monotonic() < deadline_s:
-            await asyncio.sleep(_LOOK_S)  # noqa: ASYNC110  # queries are begun and ended by any thread and loop
+        while self._num_queries and time.monotonic() < deadline_s:  # noqa: ASYNC110  # they end in any thread and loop
+            await asyncio.sleep(_LOOK_S)
 
 
 QUERIES: Final = Lane()
