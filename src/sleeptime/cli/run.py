@@ -33,5 +33,7 @@ def run(work: Callable[[Sleeptime], Awaitable[T]], **given: Any) -> T:
     try:
         return asyncio.run(session())
     except KeyboardInterrupt:
-        hint("interrupted; nothing unfinished was kept, and calls that were made are in the ledger")
+        hint(
+            "interrupted; calls that were made are in the ledger, and a sleep goes on where it stopped when asked for again"
+        )
         raise

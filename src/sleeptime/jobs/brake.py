@@ -6,15 +6,19 @@ One that may go on lets queries of its process pass first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Final
 
 from sleeptime.core.call import Call, CallLedger
-from sleeptime.core.errors import NotNow
+from sleeptime.core.errors import NotNow, StoreError
 from sleeptime.core.job import Job, Wanted
 from sleeptime.core.lane import QUERIES
 from sleeptime.store.outage import outlast
 from sleeptime.store.work_store import WorkStore
+
+AWAY: Final = timedelta(seconds=10)
+"""A job whose call could not be kept is tried again after this."""
 
 
 class BrakedCalls:
@@ -39,13 +43,16 @@ class BrakedCalls:
         """As `CallLedger.begin`.
 
         Raises:
-            NotNow: the job is to stop.
+            NotNow: the job is to stop; or the database is away, which is no fault of a draft.
         """
-        if self._is_stopping() or await outlast(partial(self._work.wanted, self._job)) is not Wanted.RUN:
-            self.is_pulled = True
-            raise NotNow("the job is to stop", datetime.now(UTC))
-        await QUERIES.let_pass()
-        await self._inner.begin(call)
+        try:
+            if self._is_stopping() or await outlast(partial(self._work.wanted, self._job)) is not Wanted.RUN:
+                self.is_pulled = True
+                raise NotNow("the job is to stop", datetime.now(UTC))
+            await QUERIES.let_pass()
+            await self._inner.begin(call)
+        except StoreError as error:
+            raise NotNow(str(error), datetime.now(UTC) + AWAY) from error
 
     async def end(self, call: Call, reply: str | None = None) -> None:
         """As `CallLedger.end`."""

@@ -34,6 +34,7 @@ POLL_S: Final = 0.1
 KEPT: Final = timedelta(hours=1)
 """How long the queue remembers a run that has ended."""
 _PAGE: Final = 500
+_WAL_ATTEMPTS: Final = 8
 _PUT_AT_ONCE: Final = 8
 """Runs that are queued side by side; on SQLite one after the other is as fast."""
 
@@ -65,7 +66,7 @@ class Engine:
         from dbos import DBOS
 
         if self._url.get_backend_name() == "sqlite":
-            _use_wal(str(self._url.database))
+            await asyncio.to_thread(_use_wal, str(self._url.database))
         else:
             await asyncio.to_thread(_make_tables, self._url)
         config: DBOSConfig = {
@@ -223,5 +224,12 @@ def _make_tables(url: URL) -> None:
 
 def _use_wal(path: str) -> None:
     """Let readers and a writer of the file not wait for each other; it stays so, for every process."""
-    with closing(sqlite3.connect(path, timeout=30)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
+    for attempt in range(_WAL_ATTEMPTS):
+        try:
+            with closing(sqlite3.connect(path, timeout=30)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:  # two that switch at once do not wait for each other
+            if attempt == _WAL_ATTEMPTS - 1:
+                raise
+            time.sleep(0.02 * 2**attempt)
