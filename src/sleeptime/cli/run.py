@@ -33,7 +33,5 @@ def run(work: Callable[[Sleeptime], Awaitable[T]], **given: Any) -> T:
     try:
         return asyncio.run(session())
     except KeyboardInterrupt:
-        hint(
-            "interrupted; calls that were made are in the ledger, and a sleep goes on where it stopped when asked for again"
-        )
+        hint("interrupted; calls made are in the ledger, and the same sleep, asked for again, goes on where it stopped")
         raise
