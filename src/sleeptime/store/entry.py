@@ -38,7 +38,7 @@ class Status(StrEnum):
     """
 
     STAGED = "staged"
-    """Kept, and not served: it came too late."""
+    """Kept, and not served: it came too late, for the context changed or a user decided otherwise."""
     WAITING = "waiting"
     """A user is to look at it first."""
     LIVE = "live"

@@ -188,6 +188,9 @@ async def take(connection: AsyncConnection, job_id: str, run: int, worker: str, 
             reason = f"the context changed before it began, and job {other.id} reads it as it stands"
             await _end(connection, queued, Ending(Outcome.SKIPPED, reason), now)
             return None
+        # Before what is live: a decision in between is then one that came while the job ran.
+        decided = select(ContextRow.decisions).where(ContextRow.id == head.id)
+        values["decisions"] = (await connection.execute(decided)).scalar_one()
         live = select(LearnedRow.number).where(LearnedRow.context_id == head.id, LearnedRow.status == Status.LIVE)
         live = live.with_for_update(read=True, key_share=True)  # it is not pruned before this job builds on it
         base = (await connection.execute(live)).scalar_one_or_none()

@@ -21,10 +21,11 @@ from sleeptime.core.note import LearnedContext, Note, NoteKind, Verdict
 from sleeptime.core.text import kept_text
 from sleeptime.store.context_rows import Head
 from sleeptime.store.entry import Check, Committed, LearnedEntry, Status, Unstudied
-from sleeptime.store.tables import ContextVersionRow, LearnedRow, NoteRow
+from sleeptime.store.tables import ContextRow, ContextVersionRow, JobRow, LearnedRow, NoteRow
 from sleeptime.store.version_rows import find_version, load_parts, part_digests
 
 LATE: Final = "the context changed meanwhile, and the live notes serve it better"
+OVERRULED: Final = "a user rolled back, approved or rejected a version meanwhile, and that stands"
 ASKED: Final = "approval was asked for"
 
 
@@ -99,6 +100,8 @@ async def settle(
     served = () if live is None else _holding(live[1], head, digests)
     if live is not None and _is_late(learned, holding, live[1], served, head):
         status, reason = Status.STAGED, LATE
+    elif not needs_approval and await _is_overruled(connection, head, number, live and live[0]):
+        status, reason = Status.STAGED, OVERRULED
     elif check is not None and (reason := check(learned, holding, served)):
         status = Status.REFUSED
     else:
@@ -109,7 +112,7 @@ async def settle(
 
 
 async def make_live(connection: AsyncConnection, head: Head, number: int, allowed: Collection[Status]) -> None:
-    """Serve this learned context and retire the live one; nothing changes when it is live already.
+    """Serve this learned context and retire the live one, as a user decided; nothing changes when it is live already.
 
     Raises:
         NotFound: the context has no learned context of this number.
@@ -117,6 +120,7 @@ async def make_live(connection: AsyncConnection, head: Head, number: int, allowe
     """
     if await _is_to_move(connection, head, number, Status.LIVE, allowed):
         await _move(connection, head, number, Status.LIVE, "")
+        await _decide(connection, head)
 
 
 async def refuse(connection: AsyncConnection, head: Head, number: int, reason: str) -> None:
@@ -128,6 +132,8 @@ async def refuse(connection: AsyncConnection, head: Head, number: int, reason: s
     """
     allowed = {Status.STAGED, Status.WAITING, Status.LIVE}
     if await _is_to_move(connection, head, number, Status.REFUSED, allowed):
+        if number == await live_number(connection, head):
+            await _decide(connection, head)
         await _move(connection, head, number, Status.REFUSED, reason)
 
 
@@ -276,6 +282,28 @@ async def _move(connection: AsyncConnection, head: Head, number: int, status: St
         await connection.execute(older.values(replaced))
     values = {"status": status, "reason": reason, "status_at": now}
     await connection.execute(of_context.where(LearnedRow.number == number).values(values))
+
+
+async def _decide(connection: AsyncConnection, head: Head) -> None:
+    """Keep that a user decided what is live: jobs that began before are not to undo it."""
+    of_context = update(ContextRow).where(ContextRow.id == head.id)
+    await connection.execute(of_context.values(decisions=ContextRow.decisions + 1))
+
+
+async def _is_overruled(connection: AsyncConnection, head: Head, number: int, live: int | None) -> bool:
+    """Whether a user decided, since the job that wrote this began, that others are live than those it built on.
+
+    Another job may have put others there as well: then the last one to end is served.
+    """
+    began_before = (
+        select(JobRow.base)
+        .join(LearnedRow, LearnedRow.job_id == JobRow.id)
+        .join(ContextRow, ContextRow.id == JobRow.context_id)
+        .where(LearnedRow.context_id == head.id, LearnedRow.number == number, JobRow.context_id == head.id)
+        .where(JobRow.decisions != ContextRow.decisions)
+    )
+    job = (await connection.execute(began_before)).one_or_none()
+    return job is not None and job.base != live
 
 
 def _is_late(

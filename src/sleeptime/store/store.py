@@ -213,7 +213,8 @@ class Store:
         """Keep what a sleep wrote and serve it, if nothing speaks against it; all in one transaction.
 
         No query ever finds none, two, or a mix. One that came too late stays staged: the context has changed since it
-        was read, and what is live is of the version it stands at now, or alone has notes that hold. With the same
+        was read, and what is live is of the version it stands at now, or alone has notes that hold; or a user has
+        decided since its job began that others are live than those it built on, or none. With the same
         ``job_id`` as before nothing is kept twice, and what was decided stands.
 
         Args:

@@ -114,6 +114,8 @@ class ContextRow(Table):
     name: Mapped[str] = mapped_column(String(MAX_NAME_CHARS))
     version: Mapped[str] = mapped_column(String(16))
     """The version it stands at; its row is in context_version."""
+    decisions: Mapped[int] = mapped_column(server_default="0")
+    """How often a user decided which learned context is live, or that none is."""
     created_at: Mapped[datetime]
 
 
@@ -398,6 +400,8 @@ class JobRow(Table):
     """Which run of it is queued or under way, from 1; what an earlier one still does has no effect."""
     base: Mapped[int | None]
     """Number of the learned context that was live when it first began: what it builds on, in every run the same."""
+    decisions: Mapped[int | None]
+    """`ContextRow.decisions` when it first began."""
     deaths: Mapped[int]
     """Workers that died while they ran it."""
     worker: Mapped[str | None]

@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sleeptime.core.job import BY_HAND, BY_TRIGGER, Job, JobState
+from sleeptime.core.note import LearnedContext, Note, NoteKind
 from sleeptime.core.outcome import Outcome
 from sleeptime.jobs.engine import queue_url
 from sleeptime.jobs.snapshot import new_job
 from sleeptime.jobs.worker import run_worker
 from sleeptime.settings import Settings
+from sleeptime.store.entry import Status
 from sleeptime.store.store import Store
 from tests.support.jobs import (
     CALLS_PER_DRAFT,
@@ -126,6 +128,31 @@ async def test_a_cancelled_job_ends_before_its_next_call(database_url: str) -> N
             assert (over.outcome, over.reason, over.learned) == (Outcome.SKIPPED, "cancelled", None)
             assert model.asked.total() == 1
             assert await store.learned_versions("ada-0") == ()
+
+
+async def test_a_rollback_while_a_job_runs_stands(database_url: str) -> None:
+    with sleeper(lambda: 0.2) as model:
+        async with opened(database_url, "ada") as (store,):
+            (first,) = await queued(store, model, "ada-0")
+            async with working(sleep_settings(database_url, model.name)):
+                await until_over([store], 1)
+                context = known_as("ada-0")
+                other = LearnedContext("ada-0", context.version, (Note(NoteKind.TEXT, "wrong"),), "rethink", "other")
+                assert (await store.commit_sleep(other)).number == 2
+                made = model.asked.total()
+                (job,) = await queued(store, model, "ada-0", seed=7)
+                await until(lambda: model.asked.total() > made, "it has begun")
+                await store.rollback("ada-0", 1)
+                await until_over([store], 2)
+            over = await store.jobs.job(job.id)
+            assert (over.outcome, over.learned) == (Outcome.NOTHING_NEW, None)
+            assert "sleeptime notes ada-0 --approve 3" in over.reason
+            versions = await store.learned_versions("ada-0")
+            assert [(entry.status, entry.job_id) for entry in versions] == [
+                (Status.LIVE, first.id),
+                (Status.RETIRED, None),
+                (Status.STAGED, job.id),
+            ]
 
 
 async def test_a_job_that_fails_says_why_and_does_not_disturb_the_others(database_url: str) -> None:

@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column("drafts_done", sa.Integer(), nullable=False),
         sa.Column("run", sa.Integer(), nullable=False),
         sa.Column("base", sa.Integer(), nullable=True),
+        sa.Column("decisions", sa.Integer(), nullable=True),
         sa.Column("deaths", sa.Integer(), nullable=False),
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
@@ -201,6 +202,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("outcome = 'ok' AND key IS NOT NULL"),
         postgresql_where=sa.text("outcome = 'ok' AND key IS NOT NULL"),
     )
+    op.add_column("context", sa.Column("decisions", sa.Integer(), server_default="0", nullable=False))
     op.add_column("context_version", sa.Column("line_id", ROW_ID, nullable=True))
     op.add_column("context_version", sa.Column("num_parts", sa.Integer(), server_default="0", nullable=False))
     op.execute(
@@ -264,6 +266,7 @@ def downgrade() -> None:
     op.drop_column("note", "made_from")
     for column in ("num_parts", "line_id"):
         op.drop_column("context_version", column)
+    op.drop_column("context", "decisions")
     for column in ("reserved_usd", "reserved_tokens", "worker", "reply", "key"):
         op.drop_column("call", column)
     for table in ("batch", "wake_up", "sleep_state", "policy", "job", "worker", "spend", "rate", "breaker"):
