@@ -135,6 +135,75 @@ async def test_a_policy_that_a_worker_cannot_use_is_tried_again_after_a_rest(dat
         assert await store.jobs.list() == ()
 
 
+@asynccontextmanager
+async def waiting_for_its_window(database_url: str, model: str, **given: str) -> AsyncIterator[tuple[Sleeptime, str]]:
+    """A context, and a worker with a job on it that waits for a window which opens in two hours; its id."""
+    settings = load_settings(database_url=database_url, model=model)
+    async with Sleeptime(settings=settings) as sleeptime, await Store.open(database_url) as store:
+        added = await sleeptime.add("apples", APPLES)
+        await sleeptime.policy("apples", on_change="1h", window=in_hours(2), **given)
+        called, _ = await store.jobs.add("apples", new_job(added.version, settings, trigger=Trigger.CHANGE))
+
+        async def is_waiting() -> bool:
+            return (await store.jobs.job(called.id)).state is JobState.WAITING
+
+        async with working(database_url, model):
+            await until(is_waiting)
+            yield sleeptime, called.id
+
+
+def in_hours(hours: int) -> str:
+    """A window of an hour that opens in so many hours."""
+    later = datetime.now(UTC) + timedelta(hours=hours)
+    return f"{later:%H:%M}-{later + timedelta(hours=1):%H:%M}"
+
+
+async def until_over(sleeptime: Sleeptime, job_id: str) -> Job:
+    """Wait until a job is over; as it is then."""
+
+    async def found() -> Job:
+        (job,) = [job for job in await sleeptime.jobs() if job.id == job_id]
+        return job
+
+    async def is_over() -> bool:
+        return (await found()).is_over
+
+    await until(is_over)
+    return await found()
+
+
+@pytest.mark.parametrize("change", [{"window": "none"}, {"window": "00:00-24:00"}], ids=["gone", "open now"])
+async def test_a_job_that_waits_for_a_window_goes_on_when_it_is_changed(
+    database_url: str, model: str, change: dict[str, str]
+) -> None:
+    async with waiting_for_its_window(database_url, model) as (sleeptime, job_id):
+        await sleeptime.policy("apples", **change)  # type: ignore[arg-type]  # checked when it is read
+        over = await until_over(sleeptime, job_id)
+        assert (over.outcome, over.trigger) == (Outcome.WROTE, Trigger.CHANGE)
+
+
+async def test_a_job_that_waits_for_a_window_waits_for_the_new_one_when_that_opens_later(
+    database_url: str, model: str
+) -> None:
+    async with waiting_for_its_window(database_url, model) as (sleeptime, job_id):
+        window = in_hours(4)
+        await sleeptime.policy("apples", window=window)
+
+        async def waits_for_it() -> bool:
+            return [(job.id, job.reason) for job in await sleeptime.jobs()] == [(job_id, f"its window is {window}")]
+
+        await until(waits_for_it)
+
+
+async def test_a_sleep_by_hand_does_not_wait_for_the_window_of_the_same_job_that_a_trigger_called_for(
+    database_url: str, model: str
+) -> None:
+    async with waiting_for_its_window(database_url, model) as (sleeptime, job_id):
+        asked_for = await sleeptime.queue("apples")
+        assert (asked_for.id, asked_for.trigger) == (job_id, Trigger.HAND)
+        assert (await until_over(sleeptime, job_id)).outcome is Outcome.WROTE
+
+
 async def test_a_job_that_stood_in_the_queue_until_its_window_closed_waits_for_the_next(
     database_url: str, model: str
 ) -> None:

@@ -147,7 +147,7 @@ class SleepJob:
         job, store = self._job, self._store
         policy = (await store.policies.standing(job.context)).policy or Policy()
         settings = changed_settings(settings_of(job, self._means.settings), **policy.limits)
-        _check_window(job, policy, settings.tier)
+        await self._check_window(policy, settings.tier)
         model = await self._means.open_model(settings)
         await QUERIES.let_pass()
         unstudied = await store.unstudied(job.context, job.context_version, job.base)
@@ -185,6 +185,22 @@ class SleepJob:
             return await self._over(Ending(result.outcome, result.reason or result.outcome.value), result=result)
         committed = await self._commit(result.learned, result, settings)
         return Ran(JobState.OVER, result, committed)
+
+    async def _check_window(self, policy: Policy, tier: Tier) -> None:
+        """Let a sleep that a trigger called for begin only while the window of its policy is open.
+
+        It may have stood in the queue since the window closed. Batches that were sent are collected at any time.
+
+        Raises:
+            NotNow: the window is closed.
+        """
+        job = self._job
+        if policy.window is None or job.trigger == Trigger.HAND:
+            return
+        now = datetime.now(UTC)
+        opening = policy.window.next_opening(now)
+        if opening > now and not (tier is Tier.BATCH and await self._store.batches.entries(job.id)):
+            raise NotNow(f"its window is {policy.window}", opening)
 
     def _ledger(self, model: Model, caps: Caps) -> CallLedger:
         means = self._means
@@ -230,22 +246,6 @@ class SleepJob:
     ) -> Ran:
         is_mine = await outlast(partial(self._means.store.work.finish, self._job, ending, self._means.back_off))
         return Ran(JobState.OVER, result, error=error) if is_mine else Ran(None)
-
-
-def _check_window(job: Job, policy: Policy, tier: Tier) -> None:
-    """Let a sleep that a trigger called for begin only while the window of its policy is open.
-
-    It may have stood in the queue since the window closed. Batches that were sent are collected at any time.
-
-    Raises:
-        NotNow: the window is closed.
-    """
-    if policy.window is None or job.trigger == Trigger.HAND or (tier is Tier.BATCH and job.run > 1):
-        return
-    now = datetime.now(UTC)
-    opening = policy.window.next_opening(now)
-    if opening > now:
-        raise NotNow(f"its window is {policy.window}", opening)
 
 
 class _Told:

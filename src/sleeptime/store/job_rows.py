@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sleeptime.core.job import IN_QUEUE, MAX_DEATHS, Ending, Job, JobState, NewJob, Wanted, work_digest
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.text import kept_text
+from sleeptime.core.trigger import Trigger
 from sleeptime.store import ledger_rows
 from sleeptime.store.context_rows import Head, find_head
 from sleeptime.store.entry import Status
@@ -47,9 +48,14 @@ async def add_job(
     """Queue a job, unless one for the same work is not over yet.
 
     Returns:
-        the job, and whether it is new; one that is not is as it was.
+        the job, and whether it is new. One that is not is as it was, unless a trigger called for it and a user asks for
+        it now: then it is by hand, and waits for no window.
     """
     found = await _same_work(connection, head.id, new.work)
+    if found is not None and new.trigger == Trigger.HAND != found.trigger:
+        await _set(connection, found.id, {"trigger": new.trigger, "priority": new.priority})
+        await _wait_no_longer(connection, found.id)
+        return await _known(connection, found.id), False
     if found is not None:
         return found, False
     values = {
@@ -238,6 +244,13 @@ async def end_waiting(connection: AsyncConnection, limit: int, *, now: datetime)
     return (await connection.execute(statement.values(_queued()))).rowcount if ids else 0
 
 
+async def look_again(connection: AsyncConnection, context_id: int) -> None:
+    """Queue another run of the jobs of a context that a trigger called for and that wait: its policy has changed, and
+    with it perhaps the window that they wait for."""
+    called = and_(JobRow.context_id == context_id, _UNFINISHED, JobRow.trigger != Trigger.HAND)
+    await connection.execute(update(JobRow).where(called, JobRow.state == JobState.WAITING).values(_queued()))
+
+
 async def give_up(
     connection: AsyncConnection,
     job_id: str,
@@ -318,8 +331,7 @@ async def resume(connection: AsyncConnection, job_id: str) -> None:
 
 async def go_on(connection: AsyncConnection, job_id: str) -> None:
     """As `resume`, and a job that waits for a moment waits no longer."""
-    if await _locked_state(connection, job_id) is JobState.WAITING:
-        await _set(connection, job_id, _queued())
+    await _wait_no_longer(connection, job_id)
     await resume(connection, job_id)
 
 
@@ -330,6 +342,11 @@ async def cancel(connection: AsyncConnection, job_id: str, *, now: datetime) -> 
             await _set(connection, job_id, {"wanted": Wanted.CANCEL})
         case JobState.QUEUED | JobState.WAITING | JobState.PAUSED:
             await _end(connection, JobRow.id == job_id, CANCELLED, now)
+
+
+async def _wait_no_longer(connection: AsyncConnection, job_id: str) -> None:
+    if await _locked_state(connection, job_id) is JobState.WAITING:
+        await _set(connection, job_id, _queued())
 
 
 async def _locked_state(connection: AsyncConnection, job_id: str) -> JobState | None:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.policy import Policy
 from sleeptime.core.trigger import Trigger
-from sleeptime.store import policy_rows, wake_rows
+from sleeptime.store import job_rows, policy_rows, wake_rows
 from sleeptime.store.context_rows import find_head, lock_head
 from sleeptime.store.database import Database
 from sleeptime.store.policy_rows import PolicyEntry
@@ -37,6 +37,8 @@ class PolicyStore:
     async def change(self, name: str, change: Callable[[Policy], Policy]) -> Policy:
         """Put what ``change`` makes of a context's policy in its place; what is due follows at once.
 
+        Jobs that a trigger called for and that wait look again whether they still have to.
+
         Args:
             name: of the context.
             change: of the empty policy, where it has none. May be called again; what it raises leaves all as it was.
@@ -48,6 +50,7 @@ class PolicyStore:
             now = datetime.now(UTC)
             await policy_rows.save_policy(connection, head.id, policy, now)
             await wake_rows.settle(connection, head.id, now)
+            await job_rows.look_again(connection, head.id)
             return policy
 
         return await self._database.write(operation)
