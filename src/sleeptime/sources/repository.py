@@ -81,6 +81,19 @@ def has_repository(path: Path) -> bool:
     return _discovered(_existing(path)) is not None
 
 
+def opened_repository(path: Path) -> "Repository":
+    """The repository that `path`, which is there, is or lies in.
+
+    Raises:
+        Unreadable: no such path or repository, or it cannot be opened.
+    """
+    git_folder = _discovered(path) if path.exists() else None
+    if git_folder is None:
+        problem = "is not in a git repository" if path.exists() else "does not exist"
+        raise Unreadable(f"{path} {problem}; give the folder of a git repository")
+    return _opened(git_folder)
+
+
 def revision_entries(path: Path, revision: str) -> Iterator[Entry | Skipped]:
     """The blobs below `path` at `revision`; a `path` that is a file then gives one Entry with the path "".
 

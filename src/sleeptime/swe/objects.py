@@ -1,0 +1,252 @@
+"""Objects of a git repository by their id: trees, blobs and commits. Knows nothing of what may be seen; runs no git.
+
+Everything is read from the objects themselves: grafts, replacements, attributes and the working tree have no say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import pygit2
+
+MAX_TEXT_BYTES: Final = 1 << 20
+"""Largest file that is read as text; a larger one is huge."""
+
+MAX_DEPTH: Final = 200
+"""Folders inside folders that are gone into."""
+
+_MAX_MESSAGE_CHARS: Final = 50_000
+_BINARY_PROBE: Final = 8_000
+"""Bytes that are looked at for a NUL, as git does."""
+
+_ENTRY: Final = re.compile(rb"([0-7]{5,6}) ([^\0]+)\0(.{20})", re.DOTALL)
+_PARENT: Final = re.compile(rb"^parent ([0-9a-f]{40})$", re.MULTILINE)
+_UNSAFE_NAMES: Final = frozenset({b".", b"..", b".git"})
+
+
+class FileKind(StrEnum):
+    """How a file can be read: only TEXT can."""
+
+    TEXT = "text"
+    BINARY = "binary"
+    HUGE = "huge"
+    LINK = "link"
+    SUBMODULE = "submodule"
+    MISSING = "missing"
+
+
+class Mode(StrEnum):
+    """What an entry of a tree is."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    LINK = "link"
+    SUBMODULE = "submodule"
+
+
+_MODES: Final = {0o04: Mode.FOLDER, 0o10: Mode.FILE, 0o12: Mode.LINK, 0o16: Mode.SUBMODULE}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a tree: a path, what it is, and the id of its object."""
+
+    path: str
+    mode: Mode
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCommit:
+    """A commit as it is stored."""
+
+    id: str
+    tree: str
+    parents: tuple[str, ...]
+    at: datetime
+    message: str
+
+
+class Objects:
+    """The objects of one repository. Not for use by two threads at once."""
+
+    def __init__(self, git: pygit2.Repository) -> None:
+        self.git = git
+        self._commits: dict[str, StoredCommit | None] = {}
+        self._kinds: dict[str, tuple[int, FileKind]] = {}
+
+    def commit(self, commit_id: str) -> StoredCommit | None:
+        """A commit; None when it is not there or cannot be read."""
+        if commit_id not in self._commits:
+            self._commits[commit_id] = self._read_commit(commit_id)
+        return self._commits[commit_id]
+
+    def _read_commit(self, commit_id: str) -> StoredCommit | None:
+        import pygit2
+
+        try:
+            found: object = self.git.get(commit_id)
+        except (ValueError, pygit2.GitError):
+            return None
+        if not isinstance(found, pygit2.Commit):
+            return None
+        header = found.read_raw().partition(b"\n\n")[0]
+        parents = tuple(match.decode() for match in _PARENT.findall(header))
+        return StoredCommit(commit_id, str(found.tree_id), parents, _moment(found.commit_time), _message(found))
+
+    def kind(self, blob_id: str) -> tuple[int, FileKind]:
+        """Bytes of a blob, 0 when it is missing, and how it can be read."""
+        if blob_id not in self._kinds:
+            self._kinds[blob_id] = self._look_at(blob_id)
+        return self._kinds[blob_id]
+
+    def _look_at(self, blob_id: str) -> tuple[int, FileKind]:
+        size = self._size(blob_id)
+        if size is None:
+            return 0, FileKind.MISSING
+        if size > MAX_TEXT_BYTES:
+            return size, FileKind.HUGE
+        data = self.data(blob_id)
+        if data is None:
+            return 0, FileKind.MISSING
+        return size, FileKind.BINARY if b"\0" in data[:_BINARY_PROBE] else FileKind.TEXT
+
+    def _size(self, blob_id: str) -> int | None:
+        import pygit2
+
+        try:
+            kind, size = self.git.odb.read_header(blob_id)
+        except (KeyError, ValueError, pygit2.GitError):
+            return None
+        return int(size) if kind == pygit2.enums.ObjectType.BLOB else None
+
+    def data(self, blob_id: str) -> bytes | None:
+        """Content of a blob; None when it is not there or cannot be read."""
+        import pygit2
+
+        return self._read(blob_id, pygit2.enums.ObjectType.BLOB)
+
+    def folder(self, tree_id: str, path: str = "") -> tuple[Entry, ...] | None:
+        """The entries of one folder, each with its path below `path`; None when the tree is not there.
+
+        Names that no checkout would make (`..`, `.git`, a slash inside) are left out.
+        """
+        import pygit2
+
+        data = self._read(tree_id, pygit2.enums.ObjectType.TREE)
+        if data is None:
+            return None
+        prefix = f"{path}/" if path else ""
+        return tuple(
+            Entry(prefix + _decoded(name), _MODES[int(mode, 8) >> 12], object_id.hex())
+            for mode, name, object_id in _ENTRY.findall(data)
+            if int(mode, 8) >> 12 in _MODES and name.lower() not in _UNSAFE_NAMES and b"/" not in name
+        )
+
+    def below(self, tree_id: str) -> Iterator[tuple[Entry, bool]]:
+        """Every entry below a tree that is no folder, and folders that cannot be gone into: entry, is it readable.
+
+        May be endless for all we can wait: take what is needed.
+        """
+        waiting = [Entry("", Mode.FOLDER, tree_id)]
+        while waiting:
+            entry = waiting.pop()
+            if entry.mode is not Mode.FOLDER:
+                yield entry, True
+                continue
+            inside = None if entry.path.count("/") >= MAX_DEPTH else self.folder(entry.id, entry.path)
+            if inside is None:
+                yield entry, False
+            else:
+                waiting.extend(reversed(inside))
+
+    def differences(self, before: str | None, after: str, most: int) -> list[tuple[Entry | None, Entry | None]] | None:
+        """What differs between two trees, file by file: before and after; None for more than `most` differences."""
+        found = list(islice(self._differences(before, after), most + 1))
+        return found if len(found) <= most else None
+
+    def renames(self, before: str, after: str) -> dict[str, str]:
+        """Files that a later tree has under another path, at least half the same: new path, old path.
+
+        Where a content is missing, only files that are exactly the same are found.
+        """
+        import pygit2
+
+        renamed = pygit2.enums.DeltaStatus.RENAMED
+        for flags in (pygit2.enums.DiffFind.FIND_RENAMES, pygit2.enums.DiffFind.FIND_EXACT_MATCH_ONLY):
+            try:
+                diff = self.git.diff(self.git[before].id, self.git[after].id, context_lines=0)
+                diff.find_similar(flags=flags | pygit2.enums.DiffFind.FIND_RENAMES)
+                return {
+                    _decoded(delta.new_file.raw_path): _decoded(delta.old_file.raw_path)
+                    for delta in diff.deltas
+                    if delta.status == renamed
+                }
+            except (KeyError, ValueError, pygit2.GitError):
+                continue
+        return {}
+
+    def _differences(self, before: str | None, after: str) -> Iterator[tuple[Entry | None, Entry | None]]:
+        pairs: list[tuple[str, str | None, str | None]] = [("", before, after)]
+        while pairs:
+            path, old_id, new_id = pairs.pop()
+            if path.count("/") >= MAX_DEPTH:
+                continue
+            old, new = self._by_path(old_id, path), self._by_path(new_id, path)
+            if old is None or new is None:
+                continue  # a tree that is not there can be compared with nothing
+            for name in sorted(old.keys() | new.keys()):
+                one, other = old.get(name), new.get(name)
+                if one == other:
+                    continue
+                folders = [
+                    entry.id if entry is not None and entry.mode is Mode.FOLDER else None for entry in (one, other)
+                ]
+                if any(folders):
+                    pairs.append((name, folders[0], folders[1]))
+                one, other = (None if e is None or e.mode is Mode.FOLDER else e for e in (one, other))
+                if one is not None or other is not None:
+                    yield one, other
+
+    def _by_path(self, tree_id: str | None, path: str) -> dict[str, Entry] | None:
+        if tree_id is None:
+            return {}
+        entries = self.folder(tree_id, path)
+        return None if entries is None else {entry.path: entry for entry in entries}
+
+    def _read(self, object_id: str, kind: int) -> bytes | None:
+        import pygit2
+
+        try:
+            found, data = self.git.read(object_id)
+        except (KeyError, ValueError, pygit2.GitError):
+            return None
+        return data if found == kind else None
+
+
+def _decoded(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
+
+
+def _moment(seconds: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):  # a clock that was far off
+        return datetime.fromtimestamp(0, UTC)
+
+
+def _message(commit: pygit2.Commit) -> str:
+    data = commit.raw_message[: 4 * _MAX_MESSAGE_CHARS]
+    try:
+        text = data.decode(commit.message_encoding or "utf-8", "replace")
+    except (LookupError, UnicodeError):
+        text = data.decode("utf-8", "replace")
+    clean = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    return clean[:_MAX_MESSAGE_CHARS]
