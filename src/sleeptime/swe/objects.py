@@ -6,12 +6,11 @@ Everything is read from the objects themselves: grafts, replacements, attributes
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     import pygit2
@@ -29,6 +28,9 @@ _BINARY_PROBE: Final = 8_000
 _ENTRY: Final = re.compile(rb"([0-7]{5,6}) ([^\0]+)\0(.{20})", re.DOTALL)
 _PARENT: Final = re.compile(rb"^parent ([0-9a-f]{40})$", re.MULTILINE)
 _UNSAFE_NAMES: Final = frozenset({b".", b"..", b".git"})
+
+
+_Line = tuple[bytes, bytes, bytes]
 
 
 class FileKind(StrEnum):
@@ -72,6 +74,17 @@ class StoredCommit:
     parents: tuple[str, ...]
     at: datetime
     message: str
+
+
+class _Pair(NamedTuple):
+    """A folder, and its trees in two commits."""
+
+    path: str
+    before: str | None
+    after: str | None
+
+
+_Versions = tuple[Entry | None, Entry | None]
 
 
 class Objects:
@@ -138,39 +151,54 @@ class Objects:
 
         Names that no checkout would make (`..`, `.git`, a slash inside) are left out.
         """
-        import pygit2
+        lines = self._lines(tree_id)
+        return None if lines is None else tuple(_entries(lines, path))
 
-        data = self._read(tree_id, pygit2.enums.ObjectType.TREE)
-        if data is None:
-            return None
-        prefix = f"{path}/" if path else ""
-        return tuple(
-            Entry(prefix + _decoded(name), _MODES[int(mode, 8) >> 12], object_id.hex())
-            for mode, name, object_id in _ENTRY.findall(data)
-            if int(mode, 8) >> 12 in _MODES and name.lower() not in _UNSAFE_NAMES and b"/" not in name
-        )
+    def below(self, tree_id: str, most: int) -> list[tuple[Entry, bool]] | None:
+        """Every entry below a tree that is no folder, and folders that cannot be gone into; and: is it readable.
 
-    def below(self, tree_id: str) -> Iterator[tuple[Entry, bool]]:
-        """Every entry below a tree that is no folder, and folders that cannot be gone into: entry, is it readable.
-
-        May be endless for all we can wait: take what is needed.
+        None for more than `most` entries and folders: a small repository can hold more than any disk.
         """
-        waiting = [Entry("", Mode.FOLDER, tree_id)]
+        found, waiting, folders = list[tuple[Entry, bool]](), [Entry("", Mode.FOLDER, tree_id)], 0
         while waiting:
             entry = waiting.pop()
             if entry.mode is not Mode.FOLDER:
-                yield entry, True
+                found.append((entry, True))
                 continue
+            folders += 1
             inside = None if entry.path.count("/") >= MAX_DEPTH else self.folder(entry.id, entry.path)
             if inside is None:
-                yield entry, False
+                found.append((entry, False))
             else:
                 waiting.extend(reversed(inside))
+            if len(found) + len(waiting) + folders > most:
+                return None
+        return found
 
-    def differences(self, before: str | None, after: str, most: int) -> list[tuple[Entry | None, Entry | None]] | None:
+    def differences(self, before: str | None, after: str, most: int) -> list[_Versions] | None:
         """What differs between two trees, file by file: before and after; None for more than `most` differences."""
-        found = list(islice(self._differences(before, after), most + 1))
-        return found if len(found) <= most else None
+        found, waiting, folders = list[_Versions](), [_Pair("", before, after)], 0
+        while waiting:
+            pair = waiting.pop()
+            folders += 1
+            for path, (old, new) in self._differences(pair).items():
+                inside = _folder_id(old), _folder_id(new)
+                if any(inside):
+                    waiting.append(_Pair(path, *inside))
+                files = old if inside[0] is None else None, new if inside[1] is None else None
+                if any(files):
+                    found.append(files)
+            if len(found) + len(waiting) + folders > most:
+                return None
+        return found
+
+    def _differences(self, pair: _Pair) -> dict[str, _Versions]:
+        old_lines, new_lines = self._lines(pair.before), self._lines(pair.after)
+        if old_lines is None or new_lines is None or pair.path.count("/") >= MAX_DEPTH:
+            return {}  # a tree that is not there can be compared with nothing
+        old = {entry.path: entry for entry in _entries(set(old_lines).difference(new_lines), pair.path)}
+        new = {entry.path: entry for entry in _entries(set(new_lines).difference(old_lines), pair.path)}
+        return {path: (old.get(path), new.get(path)) for path in old.keys() | new.keys()}
 
     def renames(self, before: str, after: str) -> dict[str, str]:
         """Files that a later tree has under another path, at least half the same: new path, old path.
@@ -193,33 +221,14 @@ class Objects:
                 continue
         return {}
 
-    def _differences(self, before: str | None, after: str) -> Iterator[tuple[Entry | None, Entry | None]]:
-        pairs: list[tuple[str, str | None, str | None]] = [("", before, after)]
-        while pairs:
-            path, old_id, new_id = pairs.pop()
-            if path.count("/") >= MAX_DEPTH:
-                continue
-            old, new = self._by_path(old_id, path), self._by_path(new_id, path)
-            if old is None or new is None:
-                continue  # a tree that is not there can be compared with nothing
-            for name in sorted(old.keys() | new.keys()):
-                one, other = old.get(name), new.get(name)
-                if one == other:
-                    continue
-                folders = [
-                    entry.id if entry is not None and entry.mode is Mode.FOLDER else None for entry in (one, other)
-                ]
-                if any(folders):
-                    pairs.append((name, folders[0], folders[1]))
-                one, other = (None if e is None or e.mode is Mode.FOLDER else e for e in (one, other))
-                if one is not None or other is not None:
-                    yield one, other
+    def _lines(self, tree_id: str | None) -> list[_Line] | None:
+        """Mode, name and id of each entry of a tree; none for no tree, None when it is not there."""
+        import pygit2
 
-    def _by_path(self, tree_id: str | None, path: str) -> dict[str, Entry] | None:
         if tree_id is None:
-            return {}
-        entries = self.folder(tree_id, path)
-        return None if entries is None else {entry.path: entry for entry in entries}
+            return []
+        data = self._read(tree_id, pygit2.enums.ObjectType.TREE)
+        return None if data is None else _ENTRY.findall(data)
 
     def _read(self, object_id: str, kind: int) -> bytes | None:
         import pygit2
@@ -229,6 +238,18 @@ class Objects:
         except (KeyError, ValueError, pygit2.GitError):
             return None
         return data if found == kind else None
+
+
+def _entries(lines: Iterable[_Line], path: str) -> Iterator[Entry]:
+    prefix = f"{path}/" if path else ""
+    for mode, name, object_id in lines:
+        kind = _MODES.get(int(mode, 8) >> 12)
+        if kind is not None and name.lower() not in _UNSAFE_NAMES and b"/" not in name:
+            yield Entry(prefix + _decoded(name), kind, object_id.hex())
+
+
+def _folder_id(entry: Entry | None) -> str | None:
+    return entry.id if entry is not None and entry.mode is Mode.FOLDER else None
 
 
 def _decoded(name: bytes) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -22,7 +21,7 @@ from sleeptime.swe.objects import MAX_TEXT_BYTES, Entry, FileKind, Mode, Objects
 __all__ = ["MAX_CHANGES", "MAX_FILES", "File", "FileKind", "Repository"]
 
 MAX_FILES: Final = 200_000
-"""Most files of one commit."""
+"""Most files and folders of one commit."""
 
 MAX_CHANGES: Final = 20_000
 """Most files that one commit changes; of a larger change no file is told."""
@@ -117,12 +116,14 @@ class Repository:
         """The files of the commit by path, in path order.
 
         Raises:
-            TooLarge: more than `MAX_FILES`.
+            TooLarge: more than `MAX_FILES` files and folders.
         """
         if self._files is None:
-            entries = list(islice(self._objects.below(self._commit.tree), MAX_FILES + 1))
-            if len(entries) > MAX_FILES:
-                raise TooLarge(f"{self.path} has more than {MAX_FILES:,} files at {self.commit_id[:12]}, the limit")
+            entries = self._objects.below(self._commit.tree, MAX_FILES)
+            if entries is None:
+                raise TooLarge(
+                    f"{self.path} has more than {MAX_FILES:,} files and folders at {self.commit_id[:12]}, the limit"
+                )
             found = sorted((self._file(entry, there) for entry, there in entries), key=lambda file: file.path)
             self._files = MappingProxyType({file.path: file for file in found})
         return self._files
