@@ -21,6 +21,7 @@ from sleeptime.models.room import notes_room
 from sleeptime.resources import Resources
 from sleeptime.store.calls import StoredCalls
 from sleeptime.store.outage import outlast
+from sleeptime.telemetry.query_span import query_span
 from sleeptime.wake.answer import answer
 from sleeptime.wake.route import Route
 
@@ -29,6 +30,16 @@ async def ask(
     resources: Resources, name: str, query: str, *, budget: str | Budget | None = None, route: str | None = None
 ) -> Query:
     """Answer a query about a context; takes, returns and raises as `Sleeptime.ask`."""
+    with query_span(resources.telemetry(), name) as told:
+        answered, version = await _ask(resources, name, query, budget, route)
+        told(answered, version)
+        return answered
+
+
+async def _ask(
+    resources: Resources, name: str, query: str, budget: str | Budget | None, route: str | None
+) -> tuple[Query, str]:
+    """The answered query, and the version of the context it is about."""
     settings = resources.settings
     allowed = budget if budget is not None else settings.budget
     allowed = parse_budget(allowed) if isinstance(allowed, str) else allowed
@@ -72,7 +83,7 @@ async def ask(
             id=query_id,
         )
         await outlast(partial(store.record_query, answered))
-        return answered
+        return answered, serving.context.version
 
 
 def _route(name: str | None) -> Route:

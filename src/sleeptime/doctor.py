@@ -28,7 +28,7 @@ async def examine(*, model: str | None = None, database_url: str | None = None) 
     except SleeptimeError as error:
         return (*checks, Check("settings", False, str(error)))
     checks.append(_settings())
-    for name, look in (("database", _database), ("model", _model)):
+    for name, look in (("database", _database), ("model", _model), ("telemetry", _telemetry)):
         checks.append(await _checked(name, look, settings))
     return tuple(checks)
 
@@ -69,6 +69,12 @@ async def _model(settings: Settings) -> str:
 
     model = resolve_model(settings.model, timeout_s=settings.model_timeout_s)
     return f"{settings.model} is set up (family {model_family(model)}); no call was made"
+
+
+async def _telemetry(settings: Settings) -> str:
+    from sleeptime.telemetry.start import shown_telemetry
+
+    return shown_telemetry(settings.exporters)
 
 
 def _exists(file: str) -> bool:

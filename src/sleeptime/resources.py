@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sleeptime.models.traffic import Traffic
     from sleeptime.store.store import Store
+    from sleeptime.telemetry.telemetry import Telemetry
 
 
 class Resources:
@@ -80,9 +81,21 @@ class Resources:
             self._traffic = Traffic(store.rates, store.breakers, self.settings.pace, self.settings.breaker)
         return self._traffic
 
+    def telemetry(self) -> Telemetry:
+        """What this process tells of its work.
+
+        Raises:
+            InputError: the settings ask for telemetry, and its extra is not installed.
+        """
+        from sleeptime.telemetry.start import start_telemetry
+
+        return start_telemetry(self.settings.exporters)
+
     def metered(self, model: Model, ledger: CallLedger, phase: Phase, context: str, **given: Any) -> Model:
         """The model with each attempt in the ledger, and its failures retried and mapped."""
         from sleeptime.models.metered import MeteredModel
         from sleeptime.models.retry import RetryModel
 
-        return RetryModel(MeteredModel(model, ledger, phase=phase, context=context, **given), rng=self.rng)
+        telemetry = self.telemetry()
+        seen, counted = telemetry.instrumented(model), telemetry.led(ledger, model)
+        return RetryModel(MeteredModel(seen, counted, phase=phase, context=context, **given), rng=self.rng)

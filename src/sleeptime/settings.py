@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -27,6 +27,7 @@ from sleeptime.core.price import Tier
 from sleeptime.sleep.acceptance import AcceptanceRules
 from sleeptime.sources.limits import SourceLimits
 from sleeptime.store.entry import Keep
+from sleeptime.telemetry.exporter import OFF, Exporter, parse_exporters, written
 
 SETTINGS_FILE = "sleeptime.toml"
 PREFIX = "SLEEPTIME_"
@@ -110,6 +111,13 @@ class Settings(BaseSettings):
     url_timeout_s: float = Field(default=30.0, gt=0)
     max_redirects: int = Field(default=5, ge=0)
 
+    telemetry: str = OFF
+
+    @field_validator("telemetry")
+    @classmethod
+    def _known_exporters(cls, value: str) -> str:
+        return written(parse_exporters(value))
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -157,6 +165,11 @@ class Settings(BaseSettings):
     def keep(self) -> Keep:
         """Which versions of notes are kept when they are pruned."""
         return Keep(self.keep_versions, self.keep_days, self.keep_queried)
+
+    @property
+    def exporters(self) -> frozenset[Exporter]:
+        """Where spans and metrics go."""
+        return parse_exporters(self.telemetry)
 
     @property
     def source_limits(self) -> SourceLimits:

@@ -84,6 +84,7 @@ async def sleep(
         resources.rng,
         under_way=resources.under_way,
         traffic=resources.traffic(store),
+        telemetry=resources.telemetry(),
     )
     job, ran = await ByHand(store, means).sleep(name, new, progress=progress, waiting=waiting)
     if ran is not None and isinstance(ran.error, InputError):

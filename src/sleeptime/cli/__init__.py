@@ -60,6 +60,8 @@ def main() -> None:
     # What the library logs is for programs that set up logging; a command says what happened by itself.
     logging.getLogger("sleeptime").addHandler(logging.NullHandler())
     _replace_closed_streams()
+    # That telemetry is lost is known only after the command has said what happened.
+    logging.getLogger("sleeptime.telemetry").addHandler(logging.StreamHandler())
     for stream in (sys.stdout, sys.stderr):
         # A reply may hold what the terminal's encoding cannot show; it must not end in a traceback.
         if hasattr(stream, "reconfigure"):

@@ -22,9 +22,12 @@ def run(work: Callable[[Sleeptime], Awaitable[T]], **given: Any) -> T:
         KeyboardInterrupt: the user stopped it; what was under way was cancelled and everything is closed.
     """
     from sleeptime.app import Sleeptime
-    from sleeptime.settings import load_settings
+    from sleeptime.settings import changed_settings, load_settings
+    from sleeptime.telemetry.exporter import Exporter, written
 
     settings = load_settings(**given)
+    # A command ends before a Prometheus comes for its metrics, and would take the port of a worker.
+    settings = changed_settings(settings, telemetry=written(settings.exporters - {Exporter.PROMETHEUS}))
 
     async def session() -> T:
         async with Sleeptime(settings=settings) as sleeptime:

@@ -28,6 +28,7 @@ from sleeptime.core.note import LearnedContext
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.policy import Policy
 from sleeptime.core.price import Tier
+from sleeptime.core.totals import Totals
 from sleeptime.core.trigger import Trigger
 from sleeptime.gate.caps import PatientLedger, UnderWay
 from sleeptime.jobs.brake import BrakedCalls
@@ -47,6 +48,8 @@ from sleeptime.store.entry import Committed
 from sleeptime.store.outage import outlast
 from sleeptime.store.store import Store
 from sleeptime.store.work_store import end_job
+from sleeptime.telemetry.sleep_span import sleep_span
+from sleeptime.telemetry.telemetry import SILENT, Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +71,7 @@ class Means:
         under_way: the calls of this process.
         traffic: of this process to providers; None keeps no limits.
         back_off: how long contexts rest after a sleep.
+        telemetry: what is told of runs.
     """
 
     store: Store
@@ -79,6 +83,7 @@ class Means:
     under_way: UnderWay = field(default_factory=UnderWay)
     traffic: Traffic | None = None
     back_off: BackOff = field(default_factory=BackOff)
+    telemetry: Telemetry = SILENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class Ran:
 
     Args:
         state: where the job stands now; None when the run had passed, and others have the job.
+        outcome: how the job ended, when it is over.
         result: what the sleep came to, when it came to its end.
         committed: what became of what it wrote, when it wrote.
         error: why it failed, when an error of ours says so.
@@ -94,6 +100,7 @@ class Ran:
     """
 
     state: JobState | None
+    outcome: Outcome | None = None
     result: SleepResult | None = None
     committed: Committed | None = None
     error: SleeptimeError | None = None
@@ -120,6 +127,7 @@ class SleepJob:
         self._progress = progress
         self._store = means.store.for_tenant(job.tenant)
         self._brake: BrakedCalls | None = None
+        self._stored: StoredCalls | None = None
 
     async def run(self) -> Ran:
         """Run it; whatever comes of it is kept.
@@ -127,6 +135,13 @@ class SleepJob:
         Raises:
             StoreError: the database is away, and the job stays as it is.
         """
+        with sleep_span(self._means.telemetry, self._job) as told:
+            ran = await self._run()
+            written = ran.result.learned if ran.result is not None and ran.outcome is Outcome.WROTE else None
+            told(ran.state, ran.outcome, written, Totals.of(self._stored.ended if self._stored is not None else ()))
+            return ran
+
+    async def _run(self) -> Ran:
         try:
             return await self._sleep()
         except RunPassed:
@@ -151,14 +166,15 @@ class SleepJob:
         model = await self._means.open_model(settings)
         await QUERIES.let_pass()
         unstudied = await store.unstudied(job.context, job.context_version, job.base)
-        ledger = self._ledger(model, settings.caps)
+        ledger, telemetry = self._ledger(model, settings.caps), self._means.telemetry
+        seen, counted = telemetry.instrumented(model), telemetry.led(ledger, model)
         is_batch = settings.tier is Tier.BATCH
         batches = JobBatches(model, store.batches, job.id, settings.batch) if is_batch else None
 
         def of_draft(draft: int) -> Model:
             metered = MeteredModel(
-                model,
-                ledger,
+                seen,
+                counted,
                 phase=Phase.SLEEP,
                 context=job.context,
                 job_id=job.id,
@@ -178,13 +194,14 @@ class SleepJob:
             live=unstudied.base,
             model_settings={**sleep_effort(model, settings.effort), **tier_settings(model, settings.tier)},
             progress=told,
+            telemetry=telemetry,
         )
         await told.kept()
         await QUERIES.let_pass()
         if result.learned is None:
             return await self._over(Ending(result.outcome, result.reason or result.outcome.value), result=result)
         committed = await self._commit(result.learned, result, settings)
-        return Ran(JobState.OVER, result, committed)
+        return Ran(JobState.OVER, committed.outcome, result, committed)
 
     async def _check_window(self, policy: Policy, tier: Tier) -> None:
         """Let a sleep that a trigger called for begin only while the window of its policy is open.
@@ -204,8 +221,8 @@ class SleepJob:
 
     def _ledger(self, model: Model, caps: Caps) -> CallLedger:
         means = self._means
-        stored = StoredCalls(self._store, caps, worker=means.worker_id)
-        self._brake = BrakedCalls(stored, means.store.work, self._job, means.is_stopping)
+        self._stored = StoredCalls(self._store, caps, worker=means.worker_id)
+        self._brake = BrakedCalls(self._stored, means.store.work, self._job, means.is_stopping)
         patient = PatientLedger(self._brake, means.under_way)
         return patient if means.traffic is None else means.traffic.led(patient, model)
 
@@ -239,13 +256,14 @@ class SleepJob:
         work, is_stopped = self._means.store.work, self._brake is not None and self._brake.is_pulled
         if not is_stopped and await outlast(partial(work.wait, self._job, wait.until, str(wait))):
             return Ran(JobState.WAITING, wait=wait)
-        return Ran(await outlast(partial(work.give_up, self._job)))
+        state = await outlast(partial(work.give_up, self._job))
+        return Ran(state, Outcome.SKIPPED if state is JobState.OVER else None)  # over is one that was cancelled
 
     async def _over(
         self, ending: Ending, *, result: SleepResult | None = None, error: SleeptimeError | None = None
     ) -> Ran:
         is_mine = await outlast(partial(self._means.store.work.finish, self._job, ending, self._means.back_off))
-        return Ran(JobState.OVER, result, error=error) if is_mine else Ran(None)
+        return Ran(JobState.OVER, ending.outcome, result, error=error) if is_mine else Ran(None)
 
 
 class _Told:

@@ -28,6 +28,8 @@ from sleeptime.jobs.sleep_job import Means, SleepJob
 from sleeptime.models.traffic import Traffic
 from sleeptime.settings import Settings
 from sleeptime.store.store import Store
+from sleeptime.telemetry.start import start_telemetry
+from sleeptime.telemetry.telemetry import SILENT, Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ class Rhythm:
         reap_s: workers that died.
         check_s: jobs that got lost on the way, a page at a time.
         clean_s: what nobody asks for any more.
+        tell_s: how sleep stands, for telemetry.
         retry_s: again, after the database or the queue refused.
     """
 
@@ -48,6 +51,7 @@ class Rhythm:
     reap_s: float = 1.0
     check_s: float = 30.0
     clean_s: float = 60.0
+    tell_s: float = 5.0
     retry_s: float = 1.0
 
 
@@ -60,10 +64,18 @@ class JobWorker:
         settings: of this process; a job brings those that decide what it writes.
         rng: draws the jitter of retries.
         rhythm: how often it looks after what.
+        telemetry: what is told of its work.
     """
 
     def __init__(
-        self, store: Store, models: ModelPool, settings: Settings, *, rng: Random, rhythm: Rhythm | None = None
+        self,
+        store: Store,
+        models: ModelPool,
+        settings: Settings,
+        *,
+        rng: Random,
+        rhythm: Rhythm | None = None,
+        telemetry: Telemetry = SILENT,
     ) -> None:
         self.id = uuid4().hex
         self._settings = settings
@@ -79,7 +91,9 @@ class JobWorker:
             worker_id=self.id,
             is_stopping=lambda: self._is_stopping,
             traffic=Traffic(store.rates, store.breakers, settings.pace, settings.breaker),
+            telemetry=telemetry,
         )
+        self._overviews = store.for_tenant(settings.tenant).overviews
         self._engine = Engine(settings.database_url, self.id, settings.worker_concurrency, self._run)
         self._dispatch = Dispatch(self._work, self._engine, self.id, settings, self._means.back_off)
         self._active: dict[tuple[str, int], asyncio.Task[object]] = {}
@@ -106,6 +120,7 @@ class JobWorker:
                 (rhythm.check_s, self._reaper.check),
                 (rhythm.clean_s, self._reaper.clean),
                 (rhythm.clean_s, self._cancel_batches),
+                *([(rhythm.tell_s, self._tell)] if self._means.telemetry.is_on else []),
             )
         ]
         try:
@@ -144,6 +159,16 @@ class JobWorker:
     async def _cancel_batches(self) -> None:
         batches = self._means.store.batches
         await cancel_batches(batches, await batches.abandoned(PAGE), self._means.open_model, self._settings)
+
+    async def _tell(self) -> None:
+        """Tell how sleep stands; a bounded number of rows says so."""
+        seen = await self._overviews.load(limit=1)
+        self._means.telemetry.meters.queue(
+            {state.value: found.count for state, found in seen.jobs.items()},
+            quarantined=seen.quarantines.count,
+            workers=seen.workers.count,
+            breakers=seen.breakers.count,
+        )
 
     async def _run(self, job_id: str, run: int) -> None:
         """Do a run that the queue gave us."""
@@ -200,6 +225,7 @@ async def run_worker(
         InputError: a setting cannot be used.
         StoreError: the database cannot be opened.
     """
+    telemetry = start_telemetry(settings.exporters)
     async with await Store.open(settings.database_url, gives_way=True) as store, ModelPool() as models:
-        worker = JobWorker(store, models, settings, rng=rng)
+        worker = JobWorker(store, models, settings, rng=rng, telemetry=telemetry)
         await worker.work(stop, started=partial(started, worker.id))

@@ -23,6 +23,7 @@ from sleeptime.sleep.notes import NOTES_TOOLS, write_notes
 from sleeptime.sleep.outcome import Draft
 from sleeptime.sleep.rethink import RETHINK_TOOLS, rethink
 from sleeptime.sleep.settings import SleepSettings, Strategy
+from sleeptime.telemetry.telemetry import SILENT, Telemetry, spend_attributes
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ async def make_drafts(
     model_settings: ModelSettings | None,
     progress: Progress | None,
     count: TokenCounter,
+    telemetry: Telemetry = SILENT,
 ) -> Drafts:
     """Make the drafts of every piece, a bounded number at once; a draft that fails does not disturb the others.
 
@@ -81,6 +83,7 @@ async def make_drafts(
         model_settings: further settings of every request, such as a provider's effort; those of the draft win.
         progress: called after every draft.
         count: tokens of a text, for the cap.
+        telemetry: gets a span for each draft.
 
     Returns:
         The drafts. When a cap on spend leaves no room for the next call, drafts under way go on to their own end, and
@@ -107,7 +110,12 @@ async def make_drafts(
             try:
                 context = piece.context(name)
                 memory = piece.memory(index)
-                draft = await make_draft(models(unit), context, settings, index, model_settings, count, memory=memory)
+                with telemetry.span("sleeptime.draft", {"sleeptime.draft": unit, "sleeptime.piece": number}) as span:
+                    draft = await make_draft(
+                        models(unit), context, settings, index, model_settings, count, memory=memory
+                    )
+                    span.set_attribute("sleeptime.outcome", draft.outcome.value)
+                    span.set_attributes(spend_attributes(draft.usage, None))
             except CapReached as error:
                 stops.append(error)
                 return None

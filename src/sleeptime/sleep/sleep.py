@@ -21,6 +21,7 @@ from sleeptime.sleep.merge import Combined, concat, merge
 from sleeptime.sleep.outcome import Draft, SleepResult
 from sleeptime.sleep.piece import Piece, has_text
 from sleeptime.sleep.settings import Combine, SleepSettings
+from sleeptime.telemetry.telemetry import SILENT, Telemetry
 
 _MAX_REASONS = 3
 
@@ -35,6 +36,7 @@ async def sleep_on(
     model_settings: ModelSettings | None = None,
     progress: Progress | None = None,
     count_tokens: TokenCounter = approximate_tokens,
+    telemetry: Telemetry = SILENT,
 ) -> SleepResult:
     """Sleep on ``context`` and return what was learned, as a value; nothing is stored.
 
@@ -49,6 +51,7 @@ async def sleep_on(
         model_settings: further settings of every request, such as a provider's effort.
         progress: called after every draft with the number done and the number of drafts.
         count_tokens: tokens of a text, for limits on size; an estimate by default.
+        telemetry: gets a span for each draft.
 
     Returns:
         ``wrote`` with a c' of at least one note; ``nothing new``; ``skipped`` when there is nothing to read; or
@@ -76,6 +79,7 @@ async def sleep_on(
         model_settings=model_settings,
         progress=progress,
         count=count_tokens,
+        telemetry=telemetry,
     )
     return combine_pieces(drafts, agenda, context, settings, model_name=models(0).model_name, live=live)
 
