@@ -388,6 +388,21 @@ class Sleeptime:
             standing = await store.policies.standing(name)
         return background(standing, datetime.now(UTC))
 
+    async def remove_policy(self, name: str) -> Background:
+        """Let a context have no policy, so that it is slept on by hand only; jobs that are there go on.
+
+        Returns:
+            as `policy`, by now without one.
+
+        Raises:
+            NotFound: no such context.
+        """
+        from sleeptime.background import background
+
+        store = await self._resources.store()
+        await store.policies.remove(name)
+        return background(await store.policies.standing(name), datetime.now(UTC))
+
     async def policies(self, *, after: str = "", limit: int = 100) -> tuple[PolicyEntry, ...]:
         """The contexts that have a policy, by name: at most `limit` of those behind the name `after`."""
         return await (await self._resources.store()).policies.list(after=after, limit=limit)

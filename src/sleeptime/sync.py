@@ -76,6 +76,7 @@ class SyncSleeptime:
     reject = _blocking(Sleeptime.reject)
     prune = _blocking(Sleeptime.prune)
     policy = _blocking(Sleeptime.policy)
+    remove_policy = _blocking(Sleeptime.remove_policy)
     policies = _blocking(Sleeptime.policies)
     ledger = _blocking(Sleeptime.ledger)
     status = _blocking(Sleeptime.status)

@@ -79,6 +79,7 @@ def test_the_blocking_shell_has_it_too(database_url: str) -> None:
         sleeptime.add("apples", APPLES)
         assert sleeptime.policy("apples", idle="10m").policy == Policy(idle=timedelta(minutes=10))
         assert [entry.context for entry in sleeptime.policies()] == ["apples"]
+        assert sleeptime.remove_policy("apples").policy is None
 
 
 async def test_changes_at_once_all_hold(database_url: str) -> None:
@@ -92,6 +93,28 @@ async def test_changes_at_once_all_hold(database_url: str) -> None:
         assert (await sleeptime.policy("apples")).policy == Policy(
             on_change=timedelta(seconds=30), idle=timedelta(minutes=10), every=3
         )
+
+
+async def test_a_policy_that_is_removed_leaves_nothing_due_and_can_be_set_again(database_url: str) -> None:
+    async with (
+        Sleeptime(ScriptedModel(["unused"]), database_url) as sleeptime,
+        await Store.open(database_url) as store,
+    ):
+        await sleeptime.add("apples", APPLES)
+        await sleeptime.policy("apples", on_change="30s", max_usd_per_day=0.5)
+        assert await store.work.next_due() is not None
+        removed = await sleeptime.remove_policy("apples")
+        assert (removed.policy, removed.wake_ups, removed.is_busy) == (None, (), False)
+        assert await store.work.next_due() is None
+        await sleeptime.add("apples", PEARS)
+        assert await store.work.next_due() is None
+        assert await sleeptime.policies() == ()
+        assert (await sleeptime.remove_policy("apples")).policy is None
+        again = await sleeptime.policy("apples", on_change="30s")
+        assert again.policy == Policy(on_change=timedelta(seconds=30))
+        assert [wake_up.trigger for wake_up in again.wake_ups] == [Trigger.CHANGE]
+        with pytest.raises(NotFound):
+            await sleeptime.remove_policy("nowhere")
 
 
 async def test_a_worker_sleeps_on_what_changes_and_on_nothing_else(database_url: str, model: str) -> None:
@@ -180,6 +203,12 @@ async def test_a_job_that_waits_for_a_window_goes_on_when_it_is_changed(
         await sleeptime.policy("apples", **change)  # type: ignore[arg-type]  # checked when it is read
         over = await until_over(sleeptime, job_id)
         assert (over.outcome, over.trigger) == (Outcome.WROTE, Trigger.CHANGE)
+
+
+async def test_a_job_that_waits_for_a_window_goes_on_when_its_policy_is_removed(database_url: str, model: str) -> None:
+    async with waiting_for_its_window(database_url, model) as (sleeptime, job_id):
+        assert (await sleeptime.remove_policy("apples")).is_busy
+        assert (await until_over(sleeptime, job_id)).outcome is Outcome.WROTE
 
 
 async def test_a_job_that_waits_for_a_window_waits_for_the_new_one_when_that_opens_later(

@@ -50,6 +50,9 @@ def policy(
     is_on: Annotated[
         bool | None, typer.Option("--on/--off", help="Whether it is slept on in the background at all.")
     ] = None,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove the policy and what is due; jobs that are there go on.")
+    ] = False,
     after: Annotated[str, typer.Option(metavar="NAME", help="List policies behind this name.")] = "",
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="List this many at most.")] = 100,
     database: Database = None,
@@ -81,8 +84,11 @@ def policy(
         "tier": tier,
         "is_on": is_on,
     }
+    is_changed = any(value is not None for value in changes.values())
+    if remove and is_changed:
+        raise typer.BadParameter("--remove takes the whole policy away: give no other value of it")
     if name is None:
-        if any(value is not None for value in changes.values()):
+        if is_changed or remove:
             raise typer.BadParameter("a policy is changed for one context: give its NAME")
 
         async def listed(sleeptime: Sleeptime) -> tuple[PolicyEntry, ...]:
@@ -92,6 +98,8 @@ def policy(
         return
 
     async def work(sleeptime: Sleeptime) -> Background:
+        if remove:
+            return await sleeptime.remove_policy(name)
         return await sleeptime.policy(name, **changes)  # type: ignore[arg-type]  # checked when it is read
 
     found = run(work, database_url=database)
@@ -176,7 +184,8 @@ def _state(found: Background) -> str:
     """How it stands, in one sentence."""
     name, policy = found.context, found.policy
     if policy is None:
-        return f"no policy, so it is slept on by hand only; set one with: sleeptime policy {name} --on-change 30s"
+        busy = f"; a job is under way and goes on, to end it: sleeptime jobs cancel {name}" if found.is_busy else ""
+        return f"no policy, so it is slept on by hand only; set one with: sleeptime policy {name} --on-change 30s{busy}"
     if not policy.is_on:
         return "off, so it is slept on by hand only"
     if policy.on_change is None and policy.idle is None and policy.every is None and policy.window is None:

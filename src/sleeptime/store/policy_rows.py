@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.errors import InputError, StoreError
@@ -53,6 +53,11 @@ async def save_policy(connection: AsyncConnection, context_id: int, policy: Poli
     known = update(PolicyRow).where(PolicyRow.context_id == context_id)
     if not (await connection.execute(known.values(values))).rowcount:
         await connection.execute(insert(PolicyRow).values(context_id=context_id, **values))
+
+
+async def remove_policy(connection: AsyncConnection, context_id: int) -> bool:
+    """Let a context, whose row the caller has locked, have no policy; whether it had one."""
+    return bool((await connection.execute(delete(PolicyRow).where(PolicyRow.context_id == context_id))).rowcount)
 
 
 async def list_policies(connection: AsyncConnection, tenant: str, *, after: str, limit: int) -> tuple[PolicyEntry, ...]:

@@ -55,6 +55,22 @@ class PolicyStore:
 
         return await self._database.write(operation)
 
+    async def remove(self, name: str) -> bool:
+        """Let a context have no policy, and nothing that calls it to sleep; jobs that are there go on.
+
+        Returns:
+            whether it had one.
+        """
+
+        async def operation(connection: AsyncConnection) -> bool:
+            head = await lock_head(connection, self._tenant, name)
+            was_there = await policy_rows.remove_policy(connection, head.id)
+            await wake_rows.forget(connection, head.id)
+            await job_rows.look_again(connection, head.id)
+            return was_there
+
+        return await self._database.write(operation)
+
     async def list(self, *, after: str = "", limit: int = 100) -> tuple[PolicyEntry, ...]:
         """One line per context that has a policy, by name: at most ``limit`` of those behind the name ``after``."""
         async with self._database.reading() as connection:

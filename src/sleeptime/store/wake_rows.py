@@ -149,6 +149,11 @@ async def settle(
     await _put(connection, row, unslept, next_wake_up(standing.policy, unslept, standing.rest, now))
 
 
+async def forget(connection: AsyncConnection, context_id: int) -> None:
+    """Let nothing call a context to sleep, whose policy is gone; the caller has locked its row."""
+    await connection.execute(delete(WakeUpRow).where(WakeUpRow.context_id == context_id))
+
+
 async def claim_due(connection: AsyncConnection, now: datetime, limit: int, make_job: MakeJob) -> tuple[Due, ...]:
     """Take wake-ups that are due, and have a job made of each: both together or neither.
 

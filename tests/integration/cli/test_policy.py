@@ -181,3 +181,34 @@ def test_a_policy_of_no_context_and_a_change_without_a_name_are_errors(cli: Cli)
     done = cli("policy", "--idle", "10m")
     assert done.code == 2
     assert "give its NAME" in done.err
+
+
+def test_a_policy_is_removed_and_a_job_that_is_there_goes_on(cli: Cli) -> None:
+    add(cli)
+    script("unused")
+    cli("policy", "c", "--on-change", "30s", "--idle", "10m")
+    job = cli("sleep", "c", "--background", "--json").json
+    done = cli("policy", "c", "--remove")
+    assert done.code == 0
+    assert done.out.splitlines() == [
+        "c: no policy, so it is slept on by hand only; set one with: sleeptime policy c --on-change 30s; "
+        "a job is under way and goes on, to end it: sleeptime jobs cancel c"
+    ]
+    shown = cli("policy", "c", "--json").json
+    assert (shown["policy"], shown["wake_ups"], shown["unslept"], shown["is_busy"]) == (None, [], None, True)
+    assert [(each["id"], each["state"]) for each in cli("jobs", "--json").json["jobs"]] == [(job["id"], "queued")]
+    assert cli("policy", "--json").json["policies"] == []
+    assert cli("policy", "c", "--remove", "--json").json == shown
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [(("c", "--remove", "--idle", "10m"), "give no other value"), (("--remove",), "give its NAME")],
+)
+def test_removing_a_policy_takes_a_name_and_nothing_else(cli: Cli, options: tuple[str, ...], error: str) -> None:
+    add(cli)
+    cli("policy", "c", "--idle", "10m")
+    done = cli("policy", *options)
+    assert (done.code, done.out) == (2, "")
+    assert error in " ".join(done.err.replace("│", " ").split())
+    assert cli("policy", "c", "--json").json["policy"] == {"idle": "10m"}
