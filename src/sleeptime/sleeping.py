@@ -99,11 +99,13 @@ async def queue(resources: Resources, name: str, changes: SleepChanges) -> Job:
     store = await resources.store()
     settings, new = await _new_job(resources, store, name, changes)
     try:
-        resolve_model(settings.model, timeout_s=settings.model_timeout_s)
+        model = resolve_model(settings.model, timeout_s=settings.model_timeout_s)
     except UnknownModel:
         raise
     except InputError:  # such as a key that is missing here, and that a worker may have
         log.info("model %r cannot be opened here", settings.model, exc_info=True)
+    else:
+        tier_settings(model, settings.tier)  # refused before there is a job
     return (await store.jobs.add(name, new))[0]
 
 
