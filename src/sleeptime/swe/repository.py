@@ -87,7 +87,7 @@ class Repository:
             if revision == "HEAD":
                 advice = "HEAD names no commit yet: make one, or give another revision"
             else:
-                advice = f"there is no commit {printable(revision)!r}: give a branch, a tag or an id, see git log"
+                advice = f"there is no commit '{printable(revision)}': give a branch, a tag or an id, see git log"
             raise InputError(f"the git repository {root}: {advice}") from error
         objects = Objects(git)
         commit = objects.commit(commit_id)
@@ -107,7 +107,7 @@ class Repository:
         commit = self._objects.commit(commit_id) if self._is_past(commit_id) else None
         if commit is None:
             raise InputError(
-                f"{printable(commit_id)[:80]!r} is not a commit that {self.commit_id[:12]} builds on; give the full "
+                f"'{printable(commit_id)[:80]}' is not a commit that {self.commit_id[:12]} builds on; give the full "
                 "id of one, see git log"
             )
         return Repository(self.path, self._objects, commit)
@@ -136,9 +136,9 @@ class Repository:
         """
         file = self.files().get(path)
         if file is None:
-            raise InputError(f"there is no file {printable(path)[:200]!r} at {self.commit_id[:12]}")
+            raise InputError(f"there is no file '{printable(path)[:200]}' at {self.commit_id[:12]}")
         if file.kind is not FileKind.TEXT:
-            raise InputError(f"{printable(path)[:200]!r} cannot be read: {_WHY_NOT[file.kind]}")
+            raise InputError(f"'{printable(path)[:200]}' cannot be read: {_WHY_NOT[file.kind]}")
         return self._text(file.blob)
 
     def text_of(self, blob_id: str) -> str:
@@ -148,7 +148,7 @@ class Repository:
             InputError: neither this commit nor an earlier one has it, or it cannot be read as text.
         """
         if not any(file.blob == blob_id for file in self.files().values()) and blob_id not in self._blobs_of_past():
-            raise InputError(f"no file up to {self.commit_id[:12]} has the blob {printable(blob_id)[:80]!r}")
+            raise InputError(f"no file up to {self.commit_id[:12]} has the blob '{printable(blob_id)[:80]}'")
         kind = self._objects.kind(blob_id)[1]
         if kind is not FileKind.TEXT:
             raise InputError(f"the blob {blob_id} cannot be read: {_WHY_NOT[kind]}")
