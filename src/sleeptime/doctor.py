@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sleeptime.core.counted import counted
 from sleeptime.core.errors import SleeptimeError
 from sleeptime.results import Check
 
@@ -61,7 +62,7 @@ async def _database(settings: Settings) -> str:
     if url.get_backend_name() == "sqlite" and not _exists(str(url.database)):
         return f"{shown} does not exist yet; it is made on first use"
     async with await Store.open(settings.database_url, tenant=settings.tenant) as store:
-        return f"{shown} answers; {len(await store.contexts()):,} contexts"
+        return f"{shown} answers; {counted(len(await store.contexts()), 'context')}"
 
 
 async def _model(settings: Settings) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from sleeptime.cli.options import ContextName, Database, Json
+from sleeptime.core.counted import counted
 
 if TYPE_CHECKING:
     from sleeptime.app import Sleeptime
@@ -62,7 +63,7 @@ def add(
         print_json(_as_dict(added))
     else:
         state = "stored" if added.is_new else "unchanged"
-        parts = "1 part" if added.parts == 1 else f"{added.parts:,} parts"
+        parts = counted(added.parts, "part")
         new = "" if added.appended is None else f"{len(added.appended):,} appended, "
         say(f"{added.context}: version {added.version} {state}, {new}{parts}, {added.num_bytes:,} bytes")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from sleeptime.cli.options import ContextName, Database, Json, Model
+from sleeptime.core.counted import counted
 
 if TYPE_CHECKING:
     from sleeptime.app import Sleeptime
@@ -53,7 +54,7 @@ def ask(
     say(answered.answer)
     usage = answered.usage
     read = usage.input_tokens + usage.cached_input_tokens + usage.cache_write_tokens
-    notes = f", {len(answered.notes_used)} notes" if answered.notes_used else ""
+    notes = f", {counted(len(answered.notes_used), 'note')}" if answered.notes_used else ""
     hint(
         f"route {answered.route}{notes}, budget {answered.budget}, {read:,} tokens in, {usage.output_tokens:,} out, "
         f"{usd(answered.cost_usd)}, {answered.latency_s:.2f} s"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from sleeptime.cli.options import Database, Json
+from sleeptime.core.counted import counted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -124,8 +125,9 @@ def _show(found: Iterable[Job], quarantines: Iterable[Quarantine]) -> None:
 
     _show_jobs(found)
     for each in quarantines:
+        failures = counted(each.failures, "failure")
         hint(
-            f"{each.context}: in quarantine since {each.since:%Y-%m-%d %H:%M} UTC, after {each.failures} failures in a "
+            f"{each.context}: in quarantine since {each.since:%Y-%m-%d %H:%M} UTC, after {failures} in a "
             f"row: {each.last_error}; `sleeptime jobs release {each.context}` lets triggers be heard again"
         )
 

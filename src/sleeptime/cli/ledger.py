@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sleeptime.cli.options import Database, Json
+from sleeptime.core.counted import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -183,11 +184,11 @@ def _show_savings(savings: tuple[BudgetSaving, ...]) -> None:
 
 
 def _queries(break_even: int | None) -> str:
-    return "never" if break_even is None else f"{break_even:,} queries"
+    return "never" if break_even is None else counted(break_even, "query", "queries")
 
 
 def _group(group: Group) -> str:
-    return f"{group.queries:,} queries, {group.output_tokens or 0:,.1f} output tokens each"
+    return f"{counted(group.queries, 'query', 'queries')}, {group.output_tokens or 0:,.1f} output tokens each"
 
 
 def _difference(difference: Difference | None) -> str:

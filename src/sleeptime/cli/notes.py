@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sleeptime.cli.options import ContextName, Database, Json
+from sleeptime.core.counted import counted
 
 if TYPE_CHECKING:
     from sleeptime.app import Sleeptime
@@ -182,7 +183,7 @@ def _print_pruned(pruned: Pruned, as_json: bool, *, is_dry_run: bool) -> None:
         return
     numbers = ", ".join(map(str, pruned.versions))
     would = "would be pruned" if is_dry_run else "pruned"
-    what = f"{len(pruned.versions):,} versions {would} ({numbers})" if numbers else f"no version {would}"
+    what = f"{counted(len(pruned.versions), 'version')} {would} ({numbers})" if numbers else f"no version {would}"
     say(f"{pruned.context}: {what}, {pruned.kept:,} kept")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from sleeptime.cli.options import ContextName, Database, Json, Model
+from sleeptime.core.counted import counted
 
 if TYPE_CHECKING:
     from sleeptime.app import Sleeptime
@@ -134,7 +135,8 @@ def _show(slept: Slept) -> None:
     else:
         carried = f" ({slept.carried:,} carried over)" if slept.carried else ""
         state = "live now" if slept.status == "live" else "not live yet"
-        say(f"{slept.context}: {outcome} {len(slept.notes):,} notes{carried}, version {slept.version}, {state}")
+        notes = counted(len(slept.notes), "note")
+        say(f"{slept.context}: {outcome} {notes}{carried}, version {slept.version}, {state}")
         if slept.reason:
             hint(slept.reason)
         show_notes(slept.notes)
@@ -168,7 +170,7 @@ def _show_plan(plan: SleepPlan) -> None:
         ("context", f"{plan.context} at {plan.context_version}"),
         ("model", plan.model),
         ("strategy", plan.strategy),
-        ("parts to read", f"{plan.studied:,} in {plan.pieces:,} pieces"),
+        ("parts to read", f"{plan.studied:,} in {counted(plan.pieces, 'piece')}"),
         ("notes carried over", f"{plan.carried:,}"),
         ("drafts", plan.drafts),
         ("calls, at most", f"{plan.max_calls:,}"),

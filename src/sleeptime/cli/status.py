@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sleeptime.cli.options import Database, Json
+from sleeptime.core.counted import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -144,7 +145,7 @@ def _stuck(seen: Overview) -> Iterator[RenderableType]:
         (
             f"{each.context}, in quarantine",
             f"{_time(seen.at - each.since)} ago",
-            f"{each.failures} failures in a row: {each.last_error}",
+            f"{counted(each.failures, 'failure')} in a row: {each.last_error}",
             f"sleeptime jobs release {each.context}",
         )
         for each in seen.quarantines.items

@@ -20,6 +20,7 @@ from pydantic_ai.models.batch import Batch, BatchRequest, BatchResult, EncodedBa
 from pydantic_ai.settings import ModelSettings
 
 from sleeptime.core.batch import BatchEntry, Batches, BatchPolicy, BatchState
+from sleeptime.core.counted import counted
 from sleeptime.core.errors import BatchOverdue, InputError, NotNow, RateLimited, RequestRejected
 from sleeptime.models.faults import Fault, fault_of
 from sleeptime.models.provider import provider_of
@@ -215,7 +216,7 @@ class JobBatches:
         for key in keys:
             self._ready.pop(key, None)
         waiting = replace(entries[0], handle=batch.id)
-        self._due[batch.id] = self._later(waiting, f"holds {len(keys)} requests")
+        self._due[batch.id] = self._later(waiting, f"holds {counted(len(keys), 'request')}")
 
     async def _not_sent(self, error: Exception, keys: Collection[str]) -> NoReturn:
         """Say when to try again, or that it is of no use; what may be there all the same stays intended."""

@@ -14,6 +14,7 @@ import anyio
 
 from sleeptime.core.breaker import Breaker, BreakerPolicy, Breakers
 from sleeptime.core.call import OK, Call, CallLedger, Phase
+from sleeptime.core.counted import counted
 from sleeptime.core.errors import (
     BadReply,
     ModelTimeout,
@@ -130,6 +131,6 @@ def _is_guarded(call: Call) -> bool:
 
 def _said(breaker: Breaker) -> str:
     return (
-        f"{breaker.model} failed {breaker.failures} times in a row ({breaker.last_error}), and is left alone for a "
-        "while; queries are not held back"
+        f"{breaker.model} failed {counted(breaker.failures, 'time')} in a row ({breaker.last_error}), and is left "
+        "alone for a while; queries are not held back"
     )

@@ -31,6 +31,7 @@ from pydantic_ai.profiles import ModelProfileSpec
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
+from sleeptime.core.counted import counted
 from sleeptime.core.errors import InputError
 from sleeptime.core.usage import Usage
 
@@ -192,8 +193,9 @@ class ScriptedModel(Model[None]):
             said = self._script(messages, parameters)
             reply = _reply(await said if inspect.isawaitable(said) else said)
         elif len(self.requests) > len(self._script):
+            replies = counted(len(self._script), "reply", "replies")
             raise InputError(
-                f"the script of {self._model_name} holds {len(self._script)} replies and was asked for one more; add a "
+                f"the script of {self._model_name} holds {replies} and was asked for one more; add a "
                 f"reply, or use a function. The last request ended with: {request.text[-200:]!r}"
             )
         else:

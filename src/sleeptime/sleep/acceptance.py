@@ -96,7 +96,7 @@ def _emptiness(learned: LearnedContext) -> str:
     if not learned.notes:
         return "it has no notes"
     if all(note.verdict is Verdict.REFUTED for note in learned.notes):
-        return f"each of its {len(learned.notes):,} notes is refuted, so none of them could be served"
+        return "every one of its notes is refuted, so none could be served"
     return ""
 
 

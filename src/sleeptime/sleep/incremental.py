@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sleeptime.core.context import Context
+from sleeptime.core.counted import counted
 from sleeptime.core.note import LearnedContext, Note, Verdict
 from sleeptime.core.tokens import TokenCounter, approximate_tokens
 from sleeptime.sleep.piece import Piece, beside, even_runs, has_text, whole
@@ -113,7 +114,7 @@ def changed_parts(
 def _nothing(live: LearnedContext, context: Context, change: _Change) -> str:
     if live.context_version == context.version:
         return "nothing has changed since the notes in service were made"
-    gone = f"; {len(change.gone)} notes are out of service" if change.gone else ""
+    gone = f"; {counted(len(change.gone), 'note is', 'notes are')} out of service" if change.gone else ""
     return f"there is no new text since the notes in service were made{gone}"
 
 

@@ -12,6 +12,7 @@ from pydantic_ai.messages import ToolCallPart, ToolReturnPart
 from pydantic_ai.tools import ToolDefinition
 
 from sleeptime.core.context import Context
+from sleeptime.core.counted import counted
 from sleeptime.core.errors import ModelError
 from sleeptime.core.note import Note, NoteKind
 from sleeptime.core.outcome import Outcome
@@ -132,8 +133,8 @@ async def write_notes(dialogue: Dialogue, context: Context, settings: SleepSetti
 
 def _draft(written: _Written, fitting: tuple[Note, ...], dialogue: Dialogue) -> Draft:
     over = len(written.notes) - len(fitting)
-    losses = [f"{over} notes over the cap were left out"] if over else []
-    losses += [f"{written.unreadable} notes could not be read"] if written.unreadable else []
+    losses = [counted(over, "note over the cap was", "notes over the cap were") + " left out"] if over else []
+    losses += [f"{counted(written.unreadable, 'note')} could not be read"] if written.unreadable else []
     return Draft(Outcome.WROTE, fitting, "; ".join(losses), dialogue.usage)
 
 
@@ -198,7 +199,7 @@ class _Written:
             else:
                 self.notes.append(note)
         if items and not self.notes:
-            self.complaint = f"none of its {len(items)} notes could be read ({problem or 'they have no text'})"
+            self.complaint = f"none of its notes could be read ({problem or 'they have no text'})"
             return refused(call, f"None of the notes can be read: {problem or 'each needs a text'}.")
         return accepted(call, "Written.")
 

@@ -9,6 +9,7 @@ from pydantic_ai.models import Model
 from pydantic_ai.settings import ModelSettings
 
 from sleeptime.core.context import Context
+from sleeptime.core.counted import counted
 from sleeptime.core.note import LearnedContext, Note
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.tokens import TokenCounter, approximate_tokens
@@ -159,11 +160,11 @@ def _outcome(
         return Outcome.FAILED, ""
     if not learned.notes:
         written = sum(draft.outcome is Outcome.WROTE for draft in made)
-        return left or Outcome.NOTHING_NEW, f"no statement was left of {written} drafts" if written else ""
+        return left or Outcome.NOTHING_NEW, f"no statement was left of {counted(written, 'draft')}" if written else ""
     if live is not None and _is_the_same(live, learned):
         return Outcome.NOTHING_NEW, "the notes are those in service"
     said = "" if any(not note.made_from for note in learned.notes) else "nothing new in what was read"
-    waits = f"{len(learned.unread)} parts are left for another sleep" if left else ""
+    waits = counted(len(learned.unread), "part is", "parts are") + " left for another sleep" if left else ""
     return Outcome.WROTE, "; ".join(text for text in (said, waits) if text)
 
 

@@ -100,7 +100,7 @@ def test_what_stands_still_comes_with_the_command_that_releases_it(cli: Cli) -> 
 
     kept(act)
     out = cli("status", "c").out
-    assert "1 failures in a row: the key is refused" in out
+    assert "1 failure in a row: the key is refused" in out
     for command in ("release c", f"resume {ids[0]}"):
         assert f"sleeptime jobs {command}" in out
         assert cli("jobs", *command.split()).code == 0

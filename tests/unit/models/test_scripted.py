@@ -46,7 +46,7 @@ async def test_an_exception_is_raised() -> None:
 async def test_a_script_that_ran_out_says_what_was_asked() -> None:
     model = ScriptedModel(["one"])
     await model_request(model, ASK)
-    with pytest.raises(InputError, match=r"holds 1 replies .* ended with: 'how many apples are there'"):
+    with pytest.raises(InputError, match=r"holds 1 reply .* ended with: 'how many apples are there'"):
         await model_request(model, ASK)
 
 

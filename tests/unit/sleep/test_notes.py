@@ -121,7 +121,7 @@ async def test_when_no_note_can_be_read_the_model_is_told_why() -> None:
         (ToolCall("write_notes"), "without a list of notes"),
         (ToolCall("write_notes", {"notes": "nothing"}), "without a list of notes"),
         (ToolCall("write_notes", {"INVALID_JSON": '{"notes": [{'}), "without a list of notes"),
-        (write({"text": "no kind"}), "none of its 1 notes could be read (kind: Field required)"),
+        (write({"text": "no kind"}), "none of its notes could be read (kind: Field required)"),
         (write(text("")), "they have no text"),
         ("Tom has 72 apples.", "it called no tool"),
         ("", "it called no tool"),

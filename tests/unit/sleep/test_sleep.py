@@ -100,7 +100,7 @@ async def test_one_draft_that_finds_nothing_makes_it_nothing_new_and_not_a_failu
 async def test_notes_that_are_all_dropped_never_make_an_empty_learned_context() -> None:
     result = await sleep_on(ScriptedModel([apples(70, "24 * 3 = 70")]), CONTEXT)
     assert (result.outcome, result.learned) == (Outcome.NOTHING_NEW, None)
-    assert result.reason == "no statement was left of 1 drafts; dropped when combined: 1 refuted"
+    assert result.reason == "no statement was left of 1 draft; dropped when combined: 1 refuted"
 
 
 async def test_the_notes_in_service_are_nothing_new() -> None:

@@ -10,6 +10,7 @@ import typer
 
 from sleeptime.cli.lab.consent import CAP_OVER_ESTIMATE, ask_consent
 from sleeptime.cli.options import MODELS, Json
+from sleeptime.core.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -104,8 +105,8 @@ def build(
     if as_json:
         print_json(_as_dict(dataset, output, built, digest, seed, _cost_usd(request, built)))
     else:
-        contexts = "1 context" if built.num_contexts == 1 else f"{built.num_contexts:,} contexts"
-        say(f"{output}: {len(built.problems):,} problems on {contexts}, sha256 {digest[:16]}")
+        contexts, problems = counted(built.num_contexts, "context"), counted(len(built.problems), "problem")
+        say(f"{output}: {problems} on {contexts}, sha256 {digest[:16]}")
         if request.model is not None:
             tokens = f"{built.usage.input_tokens:,} tokens in, {built.usage.output_tokens:,} out"
             say(f"{tokens}, {usd(_cost_usd(request, built))}")
