@@ -25,7 +25,7 @@ from sleeptime.core.errors import InputError, NotFound
 from sleeptime.core.note import LearnedContext, Note, NoteKind
 from sleeptime.store.context_rows import Head
 from sleeptime.store.entry import Committed, Keep, Serving, Status
-from sleeptime.store.store import Store
+from sleeptime.store.store import DEFAULT_TENANT, Store
 from sleeptime.store.tables import SleepStateRow
 
 NAME: Final = "shop"
@@ -100,7 +100,7 @@ async def remember(connection: AsyncConnection, head: Head, committed: Committed
     """What a job would keep in the same transaction."""
     await connection.execute(delete(SleepStateRow).where(SleepStateRow.context_id == head.id))
     row = {"context_id": head.id, "nothing_new": committed.number, "failures": 0, "last_error": committed.status}
-    await connection.execute(insert(SleepStateRow).values(row))
+    await connection.execute(insert(SleepStateRow).values(tenant=DEFAULT_TENANT, **row))
 
 
 async def tell(store: Store) -> None:

@@ -39,6 +39,7 @@ def ledger(
     """
     from sleeptime.cli.output import hint, print_json, print_parts
     from sleeptime.cli.run import run
+    from sleeptime.store.listed import COUNTED
 
     async def work(sleeptime: Sleeptime) -> Ledger:
         return await sleeptime.ledger(name, limit=limit)
@@ -55,7 +56,8 @@ def ledger(
     if any(item.cap for item in found.caps):
         print_parts(caps_table(found.caps))
     if name is None and found.contexts > limit:
-        hint(f"{limit:,} of {found.contexts:,} contexts are shown; the totals are over all of them")
+        number = f"{found.contexts:,}" + (" or more" if found.contexts == COUNTED else "")
+        hint(f"{limit:,} of {number} contexts are shown; the totals are over all of them")
 
 
 def _as_dict(found: Ledger) -> dict[str, Any]:

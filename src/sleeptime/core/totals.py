@@ -125,7 +125,7 @@ class Sums:
     Args:
         rows: by context, phase, model and tier, sorted by context and phase.
         totals: by phase, over all contexts, shown or not.
-        contexts: how many contexts have calls.
+        contexts: how many contexts have calls; counted to 10,000 and no further.
     """
 
     rows: tuple[LedgerRow, ...]

@@ -85,3 +85,5 @@ class Reaper:
         """Forget what nobody asks for any more."""
         await self._engine.forget()
         await self._work.lose_unowned(datetime.now(UTC) - LOST_AFTER)
+        while await self._work.prune_spend():
+            pass

@@ -14,7 +14,7 @@ Every function works on a connection whose transaction belongs to the caller, an
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -28,9 +28,10 @@ from sleeptime.core.price import Tier
 from sleeptime.core.spend import Spend
 from sleeptime.core.text import kept_text
 from sleeptime.core.usage import Usage
-from sleeptime.store import spend_rows
+from sleeptime.store import spend_rows, sum_rows
 from sleeptime.store.conflict import insert_unless_there
 from sleeptime.store.spend_rows import SpendKey, keys_of
+from sleeptime.store.sum_rows import Change
 from sleeptime.store.tables import CallRow
 
 _OPEN = (RUNNING, LOST)
@@ -53,10 +54,10 @@ async def begin(connection: AsyncConnection, tenant: str, call: Call, caps: Caps
     assert call.outcome == RUNNING, "a call begins before it ends"
     if await insert_unless_there(connection, CallRow, [_row(tenant, call, None)]):
         await spend_rows.reserve(connection, tenant, call, caps)
+        await sum_rows.add(connection, [(tenant, None, call)])
     elif (there := await _find(connection, tenant, call)) is not None and there.outcome in _OPEN:
         await connection.execute(_CHANGING, {"outcome": RUNNING, "worker": call.worker} | _which(tenant, call))
-        change = Spend.of(replace(there, outcome=RUNNING)) - Spend.of(there)
-        await spend_rows.add(connection, dict.fromkeys(keys_of(tenant, there), change))
+        await _follow(connection, [(tenant, there, replace(there, outcome=RUNNING))])
 
 
 async def end(connection: AsyncConnection, tenant: str, call: Call, reply: str | None = None) -> None:
@@ -71,14 +72,12 @@ async def end(connection: AsyncConnection, tenant: str, call: Call, reply: str |
     there = await _find(connection, tenant, call)
     if there is None:
         await connection.execute(insert(CallRow), row)
-        change = Spend.of(call)
     elif there.outcome in _OPEN:
         call = replace(call, at=there.at)  # it counts to the day on which it began
         await connection.execute(_CHANGING, row | {"at": there.at} | _which(tenant, call))
-        change = Spend.of(call) - Spend.of(there)
     else:
         return
-    await spend_rows.add(connection, dict.fromkeys(keys_of(tenant, call), change))
+    await _follow(connection, [(tenant, there, call)])
 
 
 async def leave(connection: AsyncConnection, tenant: str, call: Call) -> None:
@@ -91,8 +90,7 @@ async def withdraw(connection: AsyncConnection, tenant: str, call: Call) -> None
     gone = delete(CallRow).where(*_IS_CALL, _IS_RUNNING).returning(*_COLUMNS)
     found = (await connection.execute(gone, _which(tenant, call))).one_or_none()
     if found is not None:
-        change = Spend() - Spend.of(_call(found))
-        await spend_rows.add(connection, dict.fromkeys(keys_of(tenant, call), change))
+        await _follow(connection, [(tenant, _call(found), None)])
 
 
 async def lose(connection: AsyncConnection, workers: Collection[str], *, unowned_before: datetime | None = None) -> int:
@@ -124,14 +122,23 @@ async def close_job(connection: AsyncConnection, tenant: str, job_id: str) -> No
 
 async def _lose(connection: AsyncConnection, such: ColumnElement[bool]) -> int:
     losing = update(CallRow).where(_IS_RUNNING, such).values(outcome=LOST).returning(*_COLUMNS)
-    lost = (await connection.execute(losing)).all()
-    changes: dict[SpendKey, Spend] = defaultdict(Spend)
-    for row in lost:
-        call = _call(row)
-        for key in keys_of(row.tenant, call):
-            changes[key] += Spend.of(call) - Spend.of(replace(call, outcome=RUNNING))
-    await spend_rows.add(connection, changes)
+    lost = [(row.tenant, _call(row)) for row in await connection.execute(losing)]
+    await _follow(connection, [(tenant, replace(call, outcome=RUNNING), call) for tenant, call in lost])
     return len(lost)
+
+
+async def _follow(connection: AsyncConnection, changes: Sequence[Change]) -> None:
+    """Let what was spent, and the lines of the ledger, follow what became of calls."""
+    spends: dict[SpendKey, Spend] = defaultdict(Spend)
+    for tenant, before, after in changes:
+        if before is not None:
+            for key in keys_of(tenant, before):
+                spends[key] -= Spend.of(before)
+        if after is not None:
+            for key in keys_of(tenant, after):
+                spends[key] += Spend.of(after)
+    await spend_rows.add(connection, spends)
+    await sum_rows.add(connection, changes)
 
 
 async def answered(connection: AsyncConnection, tenant: str, job_id: str, key: str) -> str | None:

@@ -28,12 +28,13 @@ async def change_sleep_state(
 ) -> SleepState:
     """Put what ``change`` makes of the state in its place; two changes at once happen one after the other."""
     # The row of the context is there to be locked also while the state has none.
-    await connection.execute(select(ContextRow.id).where(ContextRow.id == context_id).with_for_update())
+    locked = select(ContextRow.tenant).where(ContextRow.id == context_id).with_for_update()
+    tenant = (await connection.execute(locked)).scalar_one()
     before = await load_sleep_state(connection, context_id)
     after = change(before)
     known = update(SleepStateRow).where(SleepStateRow.context_id == context_id)
     if after != before and not (await connection.execute(known.values(asdict(after)))).rowcount:
-        await connection.execute(insert(SleepStateRow).values(context_id=context_id, **asdict(after)))
+        await connection.execute(insert(SleepStateRow).values(context_id=context_id, tenant=tenant, **asdict(after)))
     return after
 
 
@@ -42,8 +43,8 @@ async def list_quarantines(
 ) -> Listed[Quarantine]:
     """Contexts of a tenant in quarantine, the youngest first; with ``head`` that one alone."""
     state = SleepStateRow
-    # Not by the index of the tenant's contexts: SQLite would go through all of them, quarantined or not.
-    mine = ContextRow.tenant.concat("") == tenant if head is None else state.context_id == head.id
+    # By the tenant of the state, whose index holds those in quarantine alone, and not by that of all its contexts.
+    mine = state.tenant == tenant if head is None else state.context_id == head.id
     statement = (
         select(ContextRow.name, state.quarantined_at, state.failures, state.last_error)
         .join(ContextRow, ContextRow.id == state.context_id)

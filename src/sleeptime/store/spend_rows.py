@@ -10,10 +10,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from datetime import date, timedelta
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Executable, bindparam, select
+from sqlalchemy import Executable, bindparam, delete, literal_column, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,6 +25,13 @@ from sleeptime.core.spend import Lane, Scope, Spend, utc_day
 from sleeptime.store.tables import SpendRow
 
 ALL_DAYS: Final = ""
+
+KEPT_DAYS: Final = 7
+"""Days whose rows are kept. A cap looks at today's alone; a call that ends later than this makes the row of its day
+anew, which nobody reads."""
+
+PAGE: Final = 1_000
+"""Rows that are removed in one transaction."""
 
 _AMOUNTS: Final = tuple(item.name for item in fields(Spend))
 _NO_LIMIT_TOKENS: Final = 2**63 - 1
@@ -92,6 +100,16 @@ async def load(connection: AsyncConnection, tenant: str, scope: Scope, subject: 
     found = (await connection.execute(select(*columns).where(*where, SpendRow.lane == lane))).one_or_none()
     # What was added and taken away again leaves some 1e-17 of a dollar.
     return Spend() if found is None else Spend(**{name: round(amount, 12) for name, amount in found._asdict().items()})
+
+
+async def prune(connection: AsyncConnection, today: str) -> int:
+    """Remove rows of days that are over for long, of every tenant, a page of them; how many that were."""
+    first_kept = (date.fromisoformat(today) - timedelta(days=KEPT_DAYS)).isoformat()
+    key = list(SpendRow.__table__.primary_key)
+    # Written out, for an engine uses a partial index only where it sees that the condition holds.
+    old = select(*key).where(SpendRow.day != literal_column(f"'{ALL_DAYS}'"), SpendRow.day < first_kept)
+    page = old.order_by(SpendRow.day).limit(PAGE).with_for_update(skip_locked=True)
+    return (await connection.execute(delete(SpendRow).where(tuple_(*key).in_(page)))).rowcount
 
 
 @cache

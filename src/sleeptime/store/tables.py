@@ -14,6 +14,7 @@ What must be unique is a unique index:
     query           a query and how it was served
     call            a model call; names its context, so that it outlives it   one answer per (job, key)
     spend           what calls of a scope used on a day or in all, and what is reserved for those under way
+    call_sum        the lines of the ledger: calls of a scope added up by phase, model and tier
     policy          when a context is slept on, and what that may cost
     wake_up         a context with a policy that changed since it was slept on, and when it is due
     sleep_state     what became of a context's sleeps so far: rest, quarantine, how far it was read
@@ -274,6 +275,22 @@ class CallRow(Table):
 
 class SpendRow(Table):
     __tablename__ = "spend"
+    __table_args__ = (
+        Index(
+            "ix_spend_day",
+            "day",
+            sqlite_where=text("day <> ''"),
+            postgresql_where=text("day <> ''"),
+        ),
+        Index(
+            "ix_spend_most",
+            "tenant",
+            "lane",
+            "tokens",
+            sqlite_where=text("scope = 'context' AND day = ''"),
+            postgresql_where=text("scope = 'context' AND day = ''"),
+        ),
+    )
     tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS), primary_key=True)
     scope: Mapped[str] = mapped_column(String(16), primary_key=True)
     """``tenant``, ``context`` or ``job``."""
@@ -295,6 +312,33 @@ class SpendRow(Table):
     doubt_tokens: Mapped[int] = mapped_column(BigInteger)
     """Worst case of calls whose end nobody knows."""
     doubt_usd: Mapped[float]
+
+
+class CallSumRow(Table):
+    __tablename__ = "call_sum"
+    tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS), primary_key=True)
+    scope: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """``tenant`` or ``context``."""
+    subject: Mapped[str] = mapped_column(String(MAX_NAME_CHARS), primary_key=True)
+    """Name of the context, empty for calls that served none; empty for the tenant."""
+    line: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """Digest of phase, model and tier: the name of a model can be longer than an index takes."""
+    phase: Mapped[str] = mapped_column(String(16))
+    model: Mapped[str]
+    tier: Mapped[str] = mapped_column(String(16))
+    calls: Mapped[int] = mapped_column(BigInteger)
+    """Here and below: as in `core.totals.Totals`."""
+    failed_calls: Mapped[int] = mapped_column(BigInteger)
+    lost_calls: Mapped[int] = mapped_column(BigInteger)
+    running_calls: Mapped[int] = mapped_column(BigInteger)
+    unknown_calls: Mapped[int] = mapped_column(BigInteger)
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    cached_input_tokens: Mapped[int] = mapped_column(BigInteger)
+    cache_write_tokens: Mapped[int] = mapped_column(BigInteger)
+    output_tokens: Mapped[int] = mapped_column(BigInteger)
+    reasoning_tokens: Mapped[int] = mapped_column(BigInteger)
+    known_cost_usd: Mapped[float]
+    latency_s: Mapped[float]
 
 
 class PolicyRow(Table):
@@ -325,12 +369,14 @@ class SleepStateRow(Table):
     __table_args__ = (
         Index(
             "ix_sleep_state_quarantined",
+            "tenant",
             "quarantined_at",
             sqlite_where=text("quarantined_at IS NOT NULL"),
             postgresql_where=text("quarantined_at IS NOT NULL"),
         ),
     )
     context_id: Mapped[int] = mapped_column(ForeignKey("context.id", ondelete="CASCADE"), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(MAX_TENANT_CHARS))
     slept_version: Mapped[str | None] = mapped_column(String(16))
     """The context version that the last finished sleep had read: the cursor."""
     slept_at: Mapped[datetime | None]

@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sleeptime.core.back_off import BackOff
 from sleeptime.core.job import Ending, Job, JobState, Wanted
 from sleeptime.core.outcome import Outcome
+from sleeptime.core.spend import utc_day
 from sleeptime.core.text import kept_text
 from sleeptime.core.worker import Worker, WorkerState
-from sleeptime.store import job_rows, ledger_rows, sleep_state_rows, wake_rows, worker_rows
+from sleeptime.store import job_rows, ledger_rows, sleep_state_rows, spend_rows, wake_rows, worker_rows
 from sleeptime.store.database import Database
 from sleeptime.store.job_rows import Assigned
 from sleeptime.store.wake_rows import Due, MakeJob
@@ -175,6 +176,14 @@ class WorkStore:
 
         async def operation(connection: AsyncConnection) -> int:
             return await ledger_rows.lose(connection, [], unowned_before=before)
+
+        return await self._database.write(operation)
+
+    async def prune_spend(self) -> int:
+        """Remove what calls of days long over used on each of them, a page of it; how many rows that were."""
+
+        async def operation(connection: AsyncConnection) -> int:
+            return await spend_rows.prune(connection, utc_day(_now()))
 
         return await self._database.write(operation)
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.call import LOST, RUNNING, Call, Phase, WorstCase
 from sleeptime.core.spend import Lane, Scope, Spend
+from sleeptime.core.totals import Totals
 from sleeptime.core.usage import Usage
 from sleeptime.store import ledger_rows
 from sleeptime.store.database import Database
@@ -223,6 +224,15 @@ async def test_calls_of_the_first_release_are_added_up(empty_database_url: str) 
             calls=1, tokens=42, unpriced_calls=1
         )
         assert await store.ledger.spend(Scope.TENANT, lane=Lane.WAKE) == Spend(calls=1, tokens=42, cost_usd=0.125)
+        lines = {(row.phase, row.model, row.tier): row.totals for row in (await store.ledger.sums("shop")).rows}
+        by_phase = {
+            phase: Totals.of(call for call in calls if call.phase is phase) for phase in {call.phase for call in calls}
+        }
+        assert lines == {(phase, ENDED.model, ENDED.tier): totals for phase, totals in by_phase.items()}
+        await store.ledger.end(replace(ENDED, id="d", key=None, worker=None))
+        sums = await store.ledger.sums()
+        assert sums.totals[ENDED.phase].calls == 3, "what comes later counts in the same line"
+        assert len(sums.rows) == len(lines)
 
 
 async def keep_as_first_release(call: Call, connection: AsyncConnection) -> None:

@@ -17,7 +17,7 @@ from sleeptime.core.note import LearnedContext, Note
 from sleeptime.core.query import Query
 from sleeptime.store.context_rows import Head
 from sleeptime.store.entry import Committed, Status
-from sleeptime.store.store import Store
+from sleeptime.store.store import DEFAULT_TENANT, Store
 from sleeptime.store.tables import SleepStateRow
 from tests.integration.store.builders import context, learned, note
 
@@ -272,7 +272,7 @@ async def test_what_is_decided_holds_for_the_context_as_it_is_by_then(database_u
 
 async def _remember(connection: AsyncConnection, head: Head, committed: Committed) -> None:
     row = {"context_id": head.id, "nothing_new": committed.number, "failures": 0, "last_error": committed.status}
-    await connection.execute(insert(SleepStateRow).values(row))
+    await connection.execute(insert(SleepStateRow).values(tenant=DEFAULT_TENANT, **row))
 
 
 async def _remembered(store: Store) -> list[tuple[int, str]]:

@@ -9,11 +9,13 @@ from random import Random
 import pytest
 
 from sleeptime.core.call import LOST, RUNNING, Call, Phase, WorstCase
+from sleeptime.core.context import MAX_NAME_CHARS
 from sleeptime.core.errors import NotFound
 from sleeptime.core.price import Tier
 from sleeptime.core.totals import Sums, Totals
 from sleeptime.core.usage import Usage
 from sleeptime.store.store import Store
+from sleeptime.store.tables import MAX_TENANT_CHARS
 from tests.integration.store.builders import context
 
 
@@ -96,3 +98,37 @@ async def test_a_context_without_calls_has_empty_sums_and_an_unknown_one_is_not_
     assert await store.ledger.sums() == Sums((), {}, 0)
     with pytest.raises(NotFound):
         await store.ledger.sums("nowhere")
+
+
+async def test_a_call_that_was_taken_back_leaves_no_line_and_one_that_was_left_goes_on(store: Store) -> None:
+    running = Call(phase=Phase.SLEEP, model="m", usage=Usage(), context="a", outcome=RUNNING, worker="w")
+    await store.ledger.begin(running)
+    assert (await store.ledger.sums("a")).totals[Phase.SLEEP] == Totals(running_calls=1)
+    await store.ledger.leave(running)
+    await store.ledger.begin(running)
+    assert (await store.ledger.sums("a")).totals[Phase.SLEEP] == Totals(running_calls=1)
+    await store.ledger.withdraw(running)
+    with pytest.raises(NotFound):
+        await store.ledger.sums("a")
+    assert (await store.ledger.sums()).rows == ()
+
+
+async def test_a_call_that_was_answered_elsewhere_counts_where_it_was_answered(store: Store) -> None:
+    running = Call(phase=Phase.SLEEP, model="m", usage=Usage(), context="a", tier=Tier.FLEX, outcome=RUNNING)
+    await store.ledger.begin(running)
+    await store.ledger.end(replace(running, outcome="ok", tier=Tier.STANDARD, model="n", usage=Usage(3)))
+    (row,) = (await store.ledger.sums("a")).rows
+    assert (row.model, row.tier, row.totals) == ("n", Tier.STANDARD, Totals(1, unknown_calls=1, usage=Usage(3)))
+
+
+async def test_names_as_long_as_they_may_be_are_kept(store: Store) -> None:
+    rng = Random(3)
+
+    def name(length: int) -> str:
+        return "".join(chr(rng.randrange(0x20000, 0x2A000)) for _ in range(length))
+
+    tenant = store.for_tenant(name(MAX_TENANT_CHARS))
+    call = Call(phase=Phase.SLEEP, model=name(3_000), usage=Usage(1), context=name(MAX_NAME_CHARS))
+    await tenant.ledger.end(call)
+    (row,) = (await tenant.ledger.sums()).rows
+    assert (row.context, row.model) == (call.context, call.model)

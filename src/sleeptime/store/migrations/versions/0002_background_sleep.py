@@ -6,6 +6,8 @@ Revises: 0001
 
 from __future__ import annotations
 
+import hashlib
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -52,6 +54,35 @@ def upgrade() -> None:
         sa.Column("doubt_tokens", sa.BigInteger(), nullable=False),
         sa.Column("doubt_usd", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "scope", "day", "subject", "lane", name="pk_spend"),
+    )
+    for name, columns, condition in (
+        ("ix_spend_day", ["day"], "day <> ''"),
+        ("ix_spend_most", ["tenant", "lane", "tokens"], "scope = 'context' AND day = ''"),
+    ):
+        where = sa.text(condition)
+        op.create_index(name, "spend", columns, unique=False, sqlite_where=where, postgresql_where=where)
+    op.create_table(
+        "call_sum",
+        sa.Column("tenant", sa.String(length=100), nullable=False),
+        sa.Column("scope", sa.String(length=16), nullable=False),
+        sa.Column("subject", sa.String(length=500), nullable=False),
+        sa.Column("line", sa.String(length=16), nullable=False),
+        sa.Column("phase", sa.String(length=16), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("tier", sa.String(length=16), nullable=False),
+        sa.Column("calls", sa.BigInteger(), nullable=False),
+        sa.Column("failed_calls", sa.BigInteger(), nullable=False),
+        sa.Column("lost_calls", sa.BigInteger(), nullable=False),
+        sa.Column("running_calls", sa.BigInteger(), nullable=False),
+        sa.Column("unknown_calls", sa.BigInteger(), nullable=False),
+        sa.Column("input_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("cached_input_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("cache_write_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("output_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("reasoning_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("known_cost_usd", sa.Double(), nullable=False),
+        sa.Column("latency_s", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "scope", "subject", "line", name="pk_call_sum"),
     )
     op.create_table(
         "worker",
@@ -123,6 +154,7 @@ def upgrade() -> None:
     op.create_table(
         "sleep_state",
         sa.Column("context_id", ROW_ID, nullable=False),
+        sa.Column("tenant", sa.String(length=100), nullable=False),
         sa.Column("slept_version", sa.String(length=16), nullable=True),
         sa.Column("slept_at", MOMENT, nullable=True),
         sa.Column("nothing_new", sa.Integer(), nullable=False),
@@ -138,7 +170,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_sleep_state_quarantined",
         "sleep_state",
-        ["quarantined_at"],
+        ["tenant", "quarantined_at"],
         unique=False,
         sqlite_where=sa.text("quarantined_at IS NOT NULL"),
         postgresql_where=sa.text("quarantined_at IS NOT NULL"),
@@ -186,6 +218,7 @@ def upgrade() -> None:
     op.add_column("call", sa.Column("reserved_tokens", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("call", sa.Column("reserved_usd", sa.Double(), server_default="0", nullable=True))
     _add_up_calls()
+    _add_up_lines()
     op.create_index(
         "ix_call_running",
         "call",
@@ -245,6 +278,27 @@ def _add_up_calls() -> None:
         )
 
 
+def _add_up_lines() -> None:
+    """The lines of the ledger: the calls of each context and tenant by phase, model and tier."""
+    bind = op.get_bind()
+    for scope, subject in (("context", "context"), ("tenant", "''")):
+        found = bind.exec_driver_sql(
+            f"SELECT tenant, '{scope}' AS scope, {subject} AS subject, phase, model, tier, count(*) AS calls, "
+            "sum(CASE WHEN outcome <> 'ok' THEN 1 ELSE 0 END) AS failed_calls, 0 AS lost_calls, 0 AS running_calls, "
+            "count(*) - count(cost_usd) AS unknown_calls, sum(input_tokens) AS input_tokens, "
+            "sum(cached_input_tokens) AS cached_input_tokens, sum(cache_write_tokens) AS cache_write_tokens, "
+            "sum(output_tokens) AS output_tokens, sum(reasoning_tokens) AS reasoning_tokens, "
+            "coalesce(sum(cost_usd), 0) AS known_cost_usd, sum(latency_s) AS latency_s "
+            "FROM call GROUP BY 1, 2, 3, 4, 5, 6"
+        )
+        rows = [dict(row._mapping) for row in found]
+        for row in rows:
+            row["line"] = hashlib.sha256("\n".join((row["phase"], row["tier"], row["model"])).encode()).hexdigest()[:16]
+        if rows:
+            table = sa.table("call_sum", *(sa.column(name) for name in rows[0]))
+            bind.execute(sa.insert(table), rows)
+
+
 def downgrade() -> None:
     """Drop them. Versions that share the parts of another get rows of their own again."""
     op.execute(
@@ -269,5 +323,5 @@ def downgrade() -> None:
     op.drop_column("context", "decisions")
     for column in ("reserved_usd", "reserved_tokens", "worker", "reply", "key"):
         op.drop_column("call", column)
-    for table in ("batch", "wake_up", "sleep_state", "policy", "job", "worker", "spend", "rate", "breaker"):
+    for table in ("batch", "wake_up", "sleep_state", "policy", "job", "worker", "call_sum", "spend", "rate", "breaker"):
         op.drop_table(table)
