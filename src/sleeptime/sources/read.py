@@ -8,7 +8,7 @@ the whole context is always an error.
 import os
 import stat
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -61,7 +61,8 @@ async def read_sources(
             await _read_source(source, collector, stdin, progress)
         if progress is not None:
             progress(len(collector.found), collector.num_bytes)
-    return collector.reading()
+    reading = collector.reading()
+    return replace(reading, origin=collector.origin) if len(sources) == 1 else reading
 
 
 async def _read_source(source: str, collector: Collector, stdin: BinaryIO | None, progress: Progress | None) -> None:
@@ -111,24 +112,28 @@ class _PathReader:
             self._take(_label(path), self.source, Entry("", os.path.realpath(path), read), is_asked_for=True)
 
     def _read_revision(self) -> None:
-        from sleeptime.sources.repository import has_repository, revision_entries
+        from sleeptime.sources.repository import has_repository, origin_of, revision_entries
 
         pieces = self.source.split("@")
         for cut in range(1, len(pieces)):
             before, revision = "@".join(pieces[:cut]), "@".join(pieces[cut:])
             path = Path(before or ".")
             if revision and has_repository(path.absolute()):
-                self._take_all(_label(path), revision_entries(path, revision))
+                self.collector.origin = origin = origin_of(path, revision)
+                # By its id: a branch may move meanwhile.
+                self._take_all(_label(path), revision_entries(path, origin.commit_id if origin else revision))
                 return
         hint = " (and it names no revision of a git repository)" if "@" in self.source else ""
         raise Unreadable(f"{printable(self.source)} does not exist{hint}; give a file, a folder, path@REV, a URL, or -")
 
     def _read_folder(self, folder: Path) -> None:
         from sleeptime.sources.folder import folder_entries
-        from sleeptime.sources.repository import is_git_folder, revision_entries
+        from sleeptime.sources.repository import is_git_folder, origin_of, revision_entries
 
         try:
-            entries = revision_entries(folder, "HEAD") if is_git_folder(folder) else folder_entries(folder)
+            self.collector.origin = origin = origin_of(folder)
+            revision = origin.commit_id if origin else "HEAD"
+            entries = revision_entries(folder, revision) if is_git_folder(folder) else folder_entries(folder)
             self._take_all(_label(folder), entries)
         except OSError as error:
             raise Unreadable(f"the folder {printable(self.source)} cannot be read: {error.strerror}.") from error

@@ -6,16 +6,21 @@ from dataclasses import dataclass, field
 
 from sleeptime.core.context import Part
 from sleeptime.core.errors import EmptyInput, InputError, TooLarge
+from sleeptime.core.origin import Origin
 from sleeptime.sources.entry import Skipped, printable
 from sleeptime.sources.limits import SourceLimits
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Parts in the order of the sources, and what was left out inside folders and repositories."""
+    """Parts in the order of the sources, and what was left out inside folders and repositories.
+
+    origin: the commit that they are of, when the only source is all of a git repository.
+    """
 
     parts: tuple[Part, ...]
     skipped: tuple[Skipped, ...] = ()
+    origin: Origin | None = None
 
     @property
     def num_bytes(self) -> int:
@@ -38,6 +43,7 @@ class Collector:
     found: list[_Found] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     num_bytes: int = 0
+    origin: Origin | None = None
     _identities: set[str] = field(default_factory=set)
 
     def is_known(self, identity: str) -> bool:

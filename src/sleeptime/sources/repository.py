@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sleeptime.core.errors import Unreadable
+from sleeptime.core.origin import Origin
 from sleeptime.sources.entry import MAX_DEPTH, Entry, Skipped, SkipReason
 from sleeptime.sources.ignore import IgnoreRules
 
@@ -92,6 +93,36 @@ def opened_repository(path: Path) -> "Repository":
         problem = "is not in a git repository" if path.exists() else "does not exist"
         raise Unreadable(f"{path} {problem}; give the folder of a git repository")
     return _opened(git_folder)
+
+
+def origin_of(path: Path, revision: str = "HEAD") -> Origin | None:
+    """The commit that all of a repository is read at.
+
+    Args:
+        path: the root of a working tree, which need not be there when a revision is read, or a bare repository.
+        revision: what names the commit.
+
+    Returns:
+        None when `path` is not all of a repository, `revision` names no commit (a tree; none is made yet), or the path
+        is not UTF-8 and so cannot be kept.
+
+    Raises:
+        Unreadable: there is a repository that cannot be opened.
+    """
+    import pygit2
+
+    absolute = Path(os.path.normpath(Path.cwd() / path))
+    git_folder = _discovered(_existing(absolute))
+    if git_folder is None:
+        return None
+    repository = _opened(git_folder)
+    try:
+        commit_id = str(repository.revparse_single(revision).peel(pygit2.Commit).id)
+        root = str(Path(repository.path if repository.is_bare else repository.workdir).resolve())
+        root.encode()
+    except (KeyError, ValueError, pygit2.GitError):  # a UnicodeError is a ValueError
+        return None
+    return None if _path_inside(repository, absolute) else Origin(root, commit_id)
 
 
 def revision_entries(path: Path, revision: str) -> Iterator[Entry | Skipped]:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sleeptime.core.context import Context, Part
 from sleeptime.core.errors import InputError
 from sleeptime.core.note import LearnedContext
+from sleeptime.core.origin import Origin
 from sleeptime.core.query import Query
 from sleeptime.core.text import checked_text
 from sleeptime.store import (
@@ -22,6 +23,7 @@ from sleeptime.store import (
     learned_rows,
     prune_rows,
     query_rows,
+    repository_rows,
     version_rows,
     wake_rows,
 )
@@ -144,8 +146,12 @@ class Store:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def add_context(self, context: Context) -> tuple[str, bool]:
+    async def add_context(self, context: Context, origin: Origin | None = None) -> tuple[str, bool]:
         """Let the context stand at this version. A text is kept once, whatever versions and contexts have it.
+
+        Args:
+            context: with its parts.
+            origin: the commit whose files they are; kept with the version, also when that is not new.
 
         Returns:
             the version, and whether it is new: False when the context stood there already.
@@ -153,8 +159,10 @@ class Store:
 
         async def operation(connection: AsyncConnection) -> bool:
             is_new = await context_rows.add_context(connection, self.tenant, context)
+            head = await find_head(connection, self.tenant, context.name)
+            if origin is not None:
+                await repository_rows.remember(connection, head, origin)
             if is_new:
-                head = await find_head(connection, self.tenant, context.name)
                 await wake_rows.settle(connection, head.id, datetime.now(UTC), has_changed=True)
             return is_new
 
@@ -193,6 +201,15 @@ class Store:
         """The context at the version it stands at."""
         async with self._database.reading() as connection:
             return await context_rows.load_context(connection, await find_head(connection, self.tenant, name))
+
+    async def repository_of(self, name: str) -> Origin:
+        """Path and commit of the repository that the context was added from.
+
+        Raises:
+            NotFound: no such context, or it was not added from one git repository.
+        """
+        async with self._database.reading() as connection:
+            return await repository_rows.find(connection, await find_head(connection, self.tenant, name))
 
     async def contexts(self) -> tuple[ContextEntry, ...]:
         """One line per context, by name."""

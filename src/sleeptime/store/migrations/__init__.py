@@ -18,7 +18,7 @@ from sleeptime.store.database import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest migration; a test holds it to the newest file."""
 
 VERSION_TABLE: Final = "sleeptime_migration"
