@@ -159,12 +159,12 @@ async def test_a_policy_that_a_worker_cannot_use_is_tried_again_after_a_rest(dat
 
 
 @asynccontextmanager
-async def waiting_for_its_window(database_url: str, model: str, **given: str) -> AsyncIterator[tuple[Sleeptime, str]]:
+async def waiting_for_its_window(database_url: str, model: str) -> AsyncIterator[tuple[Sleeptime, str]]:
     """A context, and a worker with a job on it that waits for a window which opens in two hours; its id."""
     settings = load_settings(database_url=database_url, model=model)
     async with Sleeptime(settings=settings) as sleeptime, await Store.open(database_url) as store:
         added = await sleeptime.add("apples", APPLES)
-        await sleeptime.policy("apples", on_change="1h", window=in_hours(2), **given)
+        await sleeptime.policy("apples", on_change="1h", window=in_hours(2))
         called, _ = await store.jobs.add("apples", new_job(added.version, settings, trigger=Trigger.CHANGE))
 
         async def is_waiting() -> bool:

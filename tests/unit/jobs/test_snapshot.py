@@ -21,7 +21,7 @@ def asked_for(**given: object) -> NewJob:
 def taken(new: NewJob) -> Job:
     known = {field.name: None for field in dataclasses.fields(Job)}
     same = {name: getattr(new, name) for name in ("id", "settings", "drafts", "trigger", "priority", "work")}
-    return Job(**{**known, **same, "state": JobState.RUNNING, "wanted": Wanted.RUN})  # type: ignore[arg-type]
+    return Job(**{**known, **same, "state": JobState.RUNNING, "wanted": Wanted.RUN})
 
 
 def test_the_same_settings_are_the_same_work() -> None:
