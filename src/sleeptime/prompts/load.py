@@ -26,8 +26,8 @@ PROFILES: Final = ("default", "nano")
 PROMPT_NAMES: Final = ("answer", "guess", "notes", "rethink")
 """Prompts that every profile has."""
 
-DEFAULT_ONLY: Final = ("queries", "revise")
-"""Prompts that only the profile ``default`` has: nano writes no data sets, and knows no memory to start from."""
+DEFAULT_ONLY: Final = ("explore", "modify", "queries", "revise")
+"""Prompts that only the profile ``default`` has: nano calls no tools, writes no data sets and has no memory."""
 
 _USER_BLOCKS: Final = ("stable", "asked")
 
