@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from opentelemetry.metrics import NoOpMeter
-from opentelemetry.trace import NoOpTracer, Span, StatusCode, Tracer
+from opentelemetry.trace import INVALID_SPAN, NoOpTracer, Span, StatusCode, Tracer
 from pydantic_ai.models import Model
 from pydantic_ai.models.instrumented import InstrumentationSettings, InstrumentedModel
 
@@ -58,6 +58,9 @@ class Telemetry:
     @contextmanager
     def span(self, name: str, attributes: Attributes) -> Iterator[Span]:
         """A span around what is done inside; it tells the kind of an error and not its words, which may quote text."""
+        if not self.is_on:
+            yield INVALID_SPAN
+            return
         with self.tracer.start_as_current_span(
             name, attributes=dict(attributes), record_exception=False, set_status_on_exception=False
         ) as span:

@@ -8,6 +8,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
+from pydantic_ai.models.instrumented import InstrumentationSettings
 
 from sleeptime.core.errors import CapReached, NotNow, ProviderDown
 from sleeptime.models.scripted import ScriptedModel
@@ -25,7 +26,8 @@ def spans() -> InMemorySpanExporter:
 def telemetry(spans: InMemorySpanExporter) -> Telemetry:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(spans))
-    return Telemetry(provider.get_tracer("test"), Meters(NoOpMeter("test")))
+    instrumentation = InstrumentationSettings(tracer_provider=provider)
+    return Telemetry(provider.get_tracer("test"), Meters(NoOpMeter("test")), instrumentation)
 
 
 def test_an_error_is_told_by_its_kind_and_not_by_its_words(telemetry: Telemetry, spans: InMemorySpanExporter) -> None:
