@@ -31,6 +31,7 @@ class PolicyChanges(TypedDict, total=False):
     max_usd_per_day: float | str | None
     approve: bool | str | None
     keep_versions: int | str | None
+    keep_days: float | str | None
     strategy: str | None
     drafts: int | str | None
     combine: str | None
@@ -51,7 +52,8 @@ class Background:
         unslept: what no sleep has taken up yet; ``None`` when that is nothing, or a job has taken it up.
         rest: how long it rests.
         is_slept: whether the last sleep had read the version it stands at.
-        is_busy: whether a job on it is not over; its triggers wait for the end.
+        is_busy: whether its triggers wait for the end of a job: one that is under way, or that a user paused.
+        is_paused: whether a user paused one.
     """
 
     context: str
@@ -61,6 +63,7 @@ class Background:
     rest: Rest
     is_slept: bool
     is_busy: bool
+    is_paused: bool
 
 
 def background(standing: Standing, now: datetime) -> Background:
@@ -73,6 +76,7 @@ def background(standing: Standing, now: datetime) -> Background:
         rest=standing.rest,
         is_slept=standing.is_slept,
         is_busy=standing.is_busy,
+        is_paused=standing.is_paused,
     )
 
 

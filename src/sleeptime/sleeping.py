@@ -22,6 +22,7 @@ from sleeptime.resources import Resources
 from sleeptime.results import Slept
 from sleeptime.settings import Settings, changed_settings
 from sleeptime.store.store import Store
+from sleeptime.store.wake_rows import Standing
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -53,8 +54,9 @@ class SleepChanges(TypedDict, total=False):
 
 async def plan(resources: Resources, name: str, changes: SleepChanges) -> SleepPlan:
     """As `Sleeptime.plan`."""
-    settings = changed_settings(resources.settings, **changes)
-    unstudied = await (await resources.store()).unstudied(name)
+    store = await resources.store()
+    settings = _settings(resources.settings, await store.policies.standing(name), changes)
+    unstudied = await store.unstudied(name)
     model = await resources.model()
     tier_settings(model, settings.tier)  # the same error as in the sleep itself
     agenda = agenda_of(model, unstudied, settings)
@@ -111,10 +113,20 @@ async def queue(resources: Resources, name: str, changes: SleepChanges) -> Job:
 
 async def _new_job(resources: Resources, store: Store, name: str, changes: SleepChanges) -> tuple[Settings, NewJob]:
     """A sleep that a user asks for, and its settings."""
-    settings = changed_settings(resources.settings, **changes)
     standing = await store.policies.standing(name)
+    settings = _settings(resources.settings, standing, changes)
     version, model = standing.head.version, resources.given_model
     return settings, new_job(version, settings, trigger=Trigger.HAND, priority=BY_HAND, given=model)
+
+
+def _settings(settings: Settings, standing: Standing, changes: SleepChanges) -> Settings:
+    """The settings of a sleep by hand: what it changes itself goes before the policy of its context.
+
+    The policy's tier is for sleep that nobody waits for.
+    """
+    of_policy = {} if standing.policy is None else standing.policy.overrides
+    of_policy.pop("tier", None)
+    return changed_settings(changed_settings(settings, **of_policy), **changes)
 
 
 async def _slept(store: Store, job: Job, ran: Ran | None) -> Slept:

@@ -82,6 +82,22 @@ def test_the_blocking_shell_has_it_too(database_url: str) -> None:
         assert sleeptime.remove_policy("apples").policy is None
 
 
+async def test_a_sleep_by_hand_is_made_as_the_policy_says_unless_it_says_otherwise(
+    database_url: str, model: str
+) -> None:
+    async with Sleeptime(model, database_url) as sleeptime:
+        await sleeptime.add("fruit", APPLES)
+        await sleeptime.policy("fruit", drafts=2)
+        async with await Store.open(database_url) as store:  # set where the model had a tier more
+            await store.policies.change("fruit", lambda policy: policy.changed({"tier": "batch"}))
+        assert (await sleeptime.plan("fruit")).drafts == 2
+        slept = await sleeptime.sleep("fruit")
+        assert slept.outcome is Outcome.WROTE
+        assert (await sleeptime.queue("fruit", drafts=3)).drafts == 3
+        jobs = {job.id: job for job in await sleeptime.jobs("fruit")}
+        assert (jobs[slept.job_id].drafts, jobs[slept.job_id].settings["tier"]) == (2, "standard")
+
+
 async def test_changes_at_once_all_hold(database_url: str) -> None:
     async with Sleeptime(ScriptedModel(["unused"]), database_url) as sleeptime:
         await sleeptime.add("apples", APPLES)

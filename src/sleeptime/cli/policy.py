@@ -41,12 +41,13 @@ def policy(
     approve: Annotated[
         bool | None, typer.Option("--approve/--no-approve", help="Whether what was learned waits for approval.")
     ] = None,
-    keep_versions: Annotated[str | None, _value("N", "How many versions of the notes are kept.")] = None,
-    strategy: Annotated[str | None, _value("notes|rethink", "How one draft is made.")] = None,
+    keep_versions: Annotated[str | None, _value("N", "Keep at least this many of the newest versions.")] = None,
+    keep_days: Annotated[str | None, _value("DAYS", "Keep those that left service within so many days.")] = None,
+    strategy: Annotated[str | None, _value("NAME", "How one draft is made: notes or rethink.")] = None,
     drafts: Annotated[str | None, _value("K", "Independent drafts.")] = None,
-    combine: Annotated[str | None, _value("merge|concat", "How drafts become one.")] = None,
-    effort: Annotated[str | None, _value("low|medium|high", "Work per draft.")] = None,
-    tier: Annotated[str | None, _value("standard|priority|flex|batch", "Price and speed class of the calls.")] = None,
+    combine: Annotated[str | None, _value("NAME", "How drafts become one: merge or concat.")] = None,
+    effort: Annotated[str | None, _value("LEVEL", "Work per draft: low, medium or high.")] = None,
+    tier: Annotated[str | None, _value("TIER", "Price and speed class: standard, priority, flex or batch.")] = None,
     is_on: Annotated[
         bool | None, typer.Option("--on/--off", help="Whether it is slept on in the background at all.")
     ] = None,
@@ -54,7 +55,7 @@ def policy(
         bool, typer.Option("--remove", help="Remove the policy and what is due; jobs that are there go on.")
     ] = False,
     after: Annotated[str, typer.Option(metavar="NAME", help="List policies behind this name.")] = "",
-    limit: Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="List this many at most.")] = 100,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="List this many at most.")] = 100,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -77,6 +78,7 @@ def policy(
         "max_usd_per_day": max_usd_per_day,
         "approve": approve,
         "keep_versions": keep_versions,
+        "keep_days": keep_days,
         "strategy": strategy,
         "drafts": drafts,
         "combine": combine,
@@ -149,7 +151,8 @@ def _meaning(name: str, policy: Policy) -> str:
         "max_tokens_per_day": "tokens, for all its sleeps of a UTC day",
         "max_usd_per_day": "USD, for all its sleeps of a UTC day",
         "approve": "what was learned waits until it is approved" if policy.approve else "what was learned is served",
-        "keep_versions": "versions of its notes",
+        "keep_versions": "newest versions of its notes are kept",
+        "keep_days": "days for which others are kept after they left service",
     }.get(name, "in place of the setting")
 
 
@@ -192,12 +195,14 @@ def _state(found: Background) -> str:
         return "no trigger is set, so it is slept on by hand only"
     if found.rest.is_quarantined:
         return f"in quarantine after sleeps that failed; end that with: sleeptime jobs release {name}"
+    if found.is_paused:
+        return f"a job is paused, and triggers wait for its end; it goes on with: sleeptime jobs resume {name}"
     if found.is_busy:
         return "a job is under way; triggers wait for its end"
     if found.is_slept:
         return "nothing to do: it stands as it was when it was last slept on"
     if not found.wake_ups:
-        return "nothing is due: the job that had taken up what changed was ended; the next change counts again"
+        return "nothing is due: the job that had taken up what changed was ended or stands still; the next change counts again"
     if found.wake_ups[0].at is None:
         return "nothing is due before there are more new parts"
     return f"slept on next at {found.wake_ups[0].at:%F %T} UTC or later, by a worker"
@@ -228,6 +233,7 @@ def _as_dict(found: Background) -> dict[str, Any]:
         "is_quarantined": rest.is_quarantined,
         "is_slept": found.is_slept,
         "is_busy": found.is_busy,
+        "is_paused": found.is_paused,
     }
 
 

@@ -42,7 +42,8 @@ class Policy:
         max_tokens_per_day: cap on all sleeps of the context on one UTC day (setting ``max_tokens_per_context_day``).
         max_usd_per_day: the same in USD (setting ``max_usd_per_context_day``).
         approve: whether what was learned waits until a user approves it.
-        keep_versions: how many learned contexts are kept, at least 1.
+        keep_versions: how many of the newest learned contexts are kept, at least 1.
+        keep_days: those that left service within so many days are kept too, at least 0.
         strategy: how one draft is made.
         drafts: at least 1.
         combine: how drafts become one.
@@ -65,6 +66,7 @@ class Policy:
     max_usd_per_day: float | None = None
     approve: bool | None = None
     keep_versions: int | None = None
+    keep_days: float | None = None
     strategy: str | None = None
     drafts: int | None = None
     combine: str | None = None
@@ -85,6 +87,8 @@ class Policy:
             given = getattr(self, name)
             if given is not None and not (given > 0 and math.isfinite(given)):
                 raise InputError(f"{name} is above 0 USD, got {given}")
+        if self.keep_days is not None and not 0 <= self.keep_days <= MAX_DURATION.days:
+            raise InputError(f"keep_days is 0 to {MAX_DURATION.days} days, got {self.keep_days}")
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -98,7 +102,7 @@ class Policy:
         >>> Policy(max_usd_per_day=0.5, keep_versions=3).limits
         {'keep_versions': 3, 'max_usd_per_context_day': 0.5}
         """
-        limits = self._given("max_tokens_per_job", "max_usd_per_job", "approve", "keep_versions")
+        limits = self._given("max_tokens_per_job", "max_usd_per_job", "approve", "keep_versions", "keep_days")
         of_day = self._given("max_tokens_per_day", "max_usd_per_day")
         return limits | {name.replace("_day", "_context_day"): value for name, value in of_day.items()}
 
@@ -153,7 +157,7 @@ def _whole(value: object) -> int:
     return number
 
 
-def _usd(value: object) -> float:
+def _number(value: object) -> float:
     number = float(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise TypeError
@@ -187,7 +191,8 @@ def _plain(value: object) -> object:
 
 
 _WHOLE: Final = (_whole, "a whole number")
-_USD: Final = (_usd, "USD, such as 0.50")
+_USD: Final = (_number, "USD, such as 0.50")
+_DAYS: Final = (_number, "days, such as 7")
 _FLAG: Final = (_flag, "true or false")
 
 _READERS: Final[dict[str, tuple[Callable[[object], Any], str]]] = {
@@ -202,6 +207,7 @@ _READERS: Final[dict[str, tuple[Callable[[object], Any], str]]] = {
     "max_usd_per_day": _USD,
     "approve": _FLAG,
     "keep_versions": _WHOLE,
+    "keep_days": _DAYS,
     "strategy": (_text, "the name of a strategy"),
     "drafts": _WHOLE,
     "combine": (_text, "merge or concat"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import math
 from dataclasses import fields
 from datetime import timedelta
 from typing import Any
@@ -36,6 +37,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "max_usd_per_day": USD,
     "approve": st.none() | st.booleans(),
     "keep_versions": COUNTS,
+    "keep_days": st.floats(0, 365),
     "strategy": st.sampled_from(["notes", "rethink"]),
     "drafts": COUNTS,
     "combine": st.sampled_from(["merge", "concat"]),
@@ -123,6 +125,8 @@ def test_a_value_that_is_not_allowed_names_itself_and_what_is(name: str, value: 
         ("every", 0),
         ("max_usd_per_job", 0.0),
         ("keep_versions", 0),
+        ("keep_days", -1),
+        ("keep_days", math.nan),
     ],
 )
 def test_impossible_policies_cannot_be_built(name: str, value: Any) -> None:
@@ -133,7 +137,7 @@ def test_impossible_policies_cannot_be_built(name: str, value: Any) -> None:
 def test_every_value_but_those_of_triggers_has_a_setting_that_it_stands_in_for() -> None:
     policy = Policy(
         strategy="notes", drafts=2, combine="merge", effort="low", tier=Tier.FLEX, approve=False, keep_versions=3,
-        max_tokens_per_job=1, max_usd_per_job=2.0, max_tokens_per_day=3, max_usd_per_day=4.0,
+        keep_days=7.0, max_tokens_per_job=1, max_usd_per_job=2.0, max_tokens_per_day=3, max_usd_per_day=4.0,
     )  # fmt: skip
     assert len(policy.overrides | policy.limits) == len(policy.as_dict())
     assert policy.limits["max_tokens_per_context_day"] == 3
