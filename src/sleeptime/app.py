@@ -116,7 +116,7 @@ class Sleeptime:
             return replace(await self.append(name, *parts), skipped=reading.skipped)
         context = Context(name, reading.parts)
         store = await self._resources.store()
-        version, is_new = await store.add_context(context)
+        version, is_new = await store.add_context(context, reading.origin)
         return Added(name, version, is_new, len(reading.parts), reading.num_bytes, reading.skipped)
 
     async def append(self, name: str, *parts: str | Part) -> Added:

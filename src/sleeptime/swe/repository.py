@@ -154,17 +154,19 @@ class Repository:
             raise InputError(f"the blob {blob_id} cannot be read: {_WHY_NOT[kind]}")
         return self._text(blob_id)
 
-    def commits(self, limit: int | None = None) -> Iterator[Commit]:
+    def commits(self, limit: int | None = None, *, with_changes: bool = True) -> Iterator[Commit]:
         """The commit and those before it along first parents (the mainline), newest first.
 
         Ends where the repository ends, which for a shallow clone is early.
 
         Args:
             limit: at most so many.
+            with_changes: False reads no tree, and gives no changes.
         """
         commit: StoredCommit | None = self._commit
         while commit is not None and (limit is None or limit > 0):
-            yield Commit(commit.id, commit.parents, commit.at, commit.message, self._changes(commit))
+            changes = self._changes(commit) if with_changes else ()
+            yield Commit(commit.id, commit.parents, commit.at, commit.message, changes)
             limit = None if limit is None else limit - 1
             commit = self._objects.commit(commit.parents[0]) if commit.parents else None
 
