@@ -88,6 +88,11 @@ def job_dict(job: Job) -> dict[str, Any]:
     }
 
 
+def why(job: Job) -> str:
+    """Why a job ended as it did or stands still, and until when it waits; for people."""
+    return job.reason if job.due_at is None else f"until {job.due_at:%F %T} UTC: {job.reason}"
+
+
 def _moment(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
 
@@ -135,7 +140,16 @@ def _show(found: Iterable[Job], quarantines: Iterable[Quarantine]) -> None:
 def _show_jobs(found: Iterable[Job]) -> None:
     from sleeptime.cli.output import print_table
 
-    columns = ["job", "context", "state", ">drafts", ">run", "called for by", "asked for (UTC)", "outcome"]
+    columns = [
+        "job",
+        "context",
+        "state",
+        ">drafts",
+        ">run",
+        "called for by",
+        "asked for (UTC)",
+        "outcome, or why it waits",
+    ]
     print_table(columns, [_row(job) for job in found])
 
 
@@ -144,6 +158,6 @@ def _row(job: Job) -> tuple[object, ...]:
     outcome = "" if job.outcome is None else job.outcome.value
     if job.learned is not None:
         outcome += f" version {job.learned}"
-    told = ": ".join(text for text in (outcome, job.reason) if text)
+    told = ": ".join(text for text in (outcome, why(job)) if text)
     drafts = f"{job.drafts_done}/{job.drafts}"
     return job.id, job.context, state, drafts, job.run, job.trigger, f"{job.created_at:%Y-%m-%d %H:%M:%S}", told

@@ -123,6 +123,7 @@ def _table(columns: list[str], rows: list[tuple[object, ...]], *lists: Listed[An
 
 
 def _under_way(seen: Overview) -> Iterator[RenderableType]:
+    from sleeptime.cli.jobs import why
     from sleeptime.core.job import JobState
 
     lists = seen.jobs[JobState.RUNNING], seen.jobs[JobState.WAITING]
@@ -130,9 +131,7 @@ def _under_way(seen: Overview) -> Iterator[RenderableType]:
     for job in (job for of_state in lists for job in of_state.items):
         state = job.state.value if job.wanted.value == "run" else f"{job.state.value}, to {job.wanted.value}"
         since = "" if job.started_at is None else _time(seen.at - job.started_at)
-        told = job.worker or ""
-        if job.due_at is not None:
-            told = f"until {job.due_at:%F %T} UTC: {job.reason}"
+        told = job.worker or why(job)
         rows.append((job.id, job.context, state, f"{job.drafts_done}/{job.drafts}", job.run, since, told))
     yield from _table(["job", "context", "state", ">drafts", ">run", ">since", "on worker, or why"], rows, *lists)
 

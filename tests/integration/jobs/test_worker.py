@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import random
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sleeptime.core.job import BY_HAND, BY_TRIGGER, Job, JobState
@@ -171,6 +175,47 @@ async def test_a_job_that_fails_says_why_and_does_not_disturb_the_others(databas
             state = await store.jobs.sleep_state("ada-1")
             assert (state.failures, state.last_error) == (1, failed.reason)
             assert state.rests_until is not None
+
+
+async def commanded(url: str, folder: Path, *arguments: str) -> str:
+    """What a command prints."""
+    environment = {**os.environ, "SLEEPTIME_DATABASE_URL": url, "SLEEPTIME_TENANT": "ada"}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "error", "-m", "sleeptime", *arguments),
+        env=environment,
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    printed, _ = await process.communicate()
+    assert process.returncode == 0
+    return printed.decode()
+
+
+async def test_a_job_whose_provider_is_down_says_until_when_it_waits_and_why_and_can_be_cancelled(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'sleeptime.db'}"
+    settings = sleep_settings(url, "openai-compatible:http://127.0.0.1:9/v1#nobody", breaker_pause_s=1800.0)
+    async with opened(url, "ada") as (store,):
+        await store.add_context(known_as("ada-0"))
+        job, _ = await store.jobs.add("ada-0", asked_for(known_as("ada-0"), settings))
+        async with working(settings):
+            await until(lambda: _is(store, job, JobState.WAITING), "it waits")
+            (shown,) = json.loads(await commanded(url, tmp_path, "jobs", "--json"))["jobs"]
+            why = "nobody failed 3 times in a row (ProviderDown), and is left alone for a while"
+            assert (shown["id"], shown["state"], shown["outcome"]) == (job.id, "waiting", None)
+            assert why in shown["reason"]
+            due = datetime.fromisoformat(shown["due_at"])
+            assert due > datetime.now(UTC) + timedelta(minutes=20)
+            for command in ("jobs", "status"):
+                (row,) = [row for row in (await commanded(url, tmp_path, command)).splitlines() if job.id in row]
+                assert f"until {due:%F %T} UTC: " in row
+                assert why in row
+            (breaker,) = json.loads(await commanded(url, tmp_path, "status", "--json"))["breakers"]["items"]
+            assert (breaker["failures"], datetime.fromisoformat(breaker["open_until"])) == (3, due)
+            await commanded(url, tmp_path, "jobs", "cancel", job.id)
+            over = await store.jobs.job(job.id)
+            assert (over.state, over.outcome, over.reason) == (JobState.OVER, Outcome.SKIPPED, "cancelled")
 
 
 async def test_jobs_that_the_queue_has_forgotten_are_queued_again(tmp_path: Path) -> None:
