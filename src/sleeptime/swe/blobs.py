@@ -1,0 +1,121 @@
+"""Blobs: what is known of the content of files, worked out once for each blob."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from sleeptime.core.errors import InputError, Unreadable
+from sleeptime.swe.cache import MANY, Cache
+from sleeptime.swe.outline import Outline, Symbol, language_of, outline
+from sleeptime.swe.terms import TermCounts
+
+if TYPE_CHECKING:
+    from sleeptime.swe.repository import Repository
+
+_KIND: Final = "blob"
+_SIZES: Final = struct.Struct("<III")
+
+
+class BlobKey(NamedTuple):
+    """A content, and the language it is read in; that follows from the path."""
+
+    id: str
+    language: str
+
+    @classmethod
+    def of(cls, blob_id: str, path: str) -> BlobKey:
+        """The key of a file."""
+        return cls(blob_id, language_of(path) or "")
+
+    def __str__(self) -> str:
+        return f"{self.id}.{self.language}"
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """What is known of a content.
+
+    Args:
+        content: its words.
+        symbols: words of the names that it defines.
+        outline: those names, as `outline` gives them, in JSON.
+    """
+
+    content: TermCounts
+    symbols: TermCounts
+    outline: bytes
+
+    @classmethod
+    def read(cls, path: str, text: str) -> Blob:
+        """Read a file."""
+        found = outline(path, text)
+        symbols = [[symbol.kind, symbol.name, symbol.first, symbol.last] for symbol in found.symbols]
+        told = json.dumps([found.language, symbols, found.is_partial, found.remark])
+        return cls(TermCounts.of(text), TermCounts.of(*(symbol.name for symbol in found.symbols)), told.encode())
+
+    def outlined(self) -> Outline:
+        """The outline."""
+        language, symbols, is_partial, remark = json.loads(self.outline)
+        return Outline(language, tuple(Symbol(*symbol) for symbol in symbols), is_partial, remark)
+
+    def packed(self) -> bytes:
+        """As bytes."""
+        arrays = (self.content.ids, self.content.counts, self.symbols.ids, self.symbols.counts)
+        sizes = _SIZES.pack(len(self.content.ids), len(self.symbols.ids), len(self.outline))
+        return b"".join((sizes, *(array.tobytes() for array in arrays), self.outline))
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Blob:
+        """From `packed`."""
+        import numpy as np
+
+        num_content, num_symbols, num_outline = _SIZES.unpack_from(data)
+        begin, arrays = _SIZES.size, list[np.ndarray]()
+        for num, kind in ((num_content, "<u8"), (num_content, "<u4"), (num_symbols, "<u8"), (num_symbols, "<u4")):
+            arrays.append(np.frombuffer(data, kind, num, begin))
+            begin += arrays[-1].nbytes
+        outlined = data[begin : begin + num_outline]
+        return cls(TermCounts(arrays[0], arrays[1]), TermCounts(arrays[2], arrays[3]), outlined)
+
+
+def load_blobs(
+    repository: Repository,
+    cache: Cache | None,
+    wanted: Iterable[tuple[BlobKey, str]],
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[BlobKey, Blob]:
+    """What is known of contents, read where it is not kept.
+
+    Args:
+        repository: that has them now or had them before.
+        cache: where they are kept.
+        wanted: contents, each with a path that it has or had.
+        progress: told how many are there, and of how many.
+
+    Returns:
+        those that are there and can be read as text.
+    """
+    paths = dict(wanted)
+    kept = {} if cache is None else cache.get(_KIND, map(str, paths))
+    found = {key: Blob.unpacked(kept[name]) for key in paths if (name := str(key)) in kept}
+    fresh: dict[str, bytes] = {}
+    for key in [key for key in paths if key not in found]:
+        try:
+            blob = Blob.read(paths[key], repository.text_of(key.id))
+        except (InputError, Unreadable):  # binary, huge, or missing from a partial clone
+            continue
+        found[key] = blob
+        if cache is not None:
+            fresh[str(key)] = blob.packed()
+            if len(fresh) == MANY:
+                cache.put(_KIND, fresh)
+                fresh = {}
+        if progress is not None:
+            progress(len(found), len(paths))
+    if cache is not None:
+        cache.put(_KIND, fresh)
+    return found

@@ -1,0 +1,172 @@
+"""Cache: what was worked out of a blob or a commit, kept under the id of that, so that it is worked out once.
+
+A file of SQLite for each repository. Everything in it can be made again, so it is dropped, with a word about it, when
+it is damaged, and without one when another version wrote it; each entry has a checksum of its own. Several processes
+may use it at once, and what one of them has put there stays when it is killed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+FORMAT: Final = 1
+"""Counts up with every change of what is kept or of how it is worked out."""
+MANY: Final = 256
+"""So many entries are put there at a time: at most these are lost in a crash."""
+
+_CHECKSUM_BYTES: Final = 8
+_WAIT_S: Final = 60.0
+_ASKED: Final = 500
+
+Warn = Callable[[str], None]
+"""Told, in words for a user, what was wrong."""
+
+
+class Cache:
+    """What is kept of one repository. Never fails a caller: what cannot be kept is worked out again.
+
+    Args:
+        path: of the file; it and its folder are made when they are missing.
+        warn: told when it was damaged or cannot be written.
+    """
+
+    def __init__(self, path: Path, warn: Warn = log.warning) -> None:
+        self.path = path
+        self._warn = warn
+        self._database: sqlite3.Connection | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = self._opened()
+        except (OSError, sqlite3.Error) as error:
+            if not _is_damage(error):
+                self._give_up(error)
+            else:
+                self._drop(str(error))
+
+    @classmethod
+    def of(cls, repository: Path, folder: Path, warn: Warn = log.warning) -> Cache:
+        """The cache of a repository.
+
+        Args:
+            repository: its path.
+            folder: where the caches of all repositories are.
+            warn: as for the class.
+        """
+        name = hashlib.sha256(str(repository.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        return cls(folder / f"{name}.sqlite", warn)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def __enter__(self) -> Cache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def all(self, kind: str) -> dict[str, bytes]:
+        """Every entry of a kind, by key."""
+        with self._using() as database:
+            if database is not None:
+                rows = database.execute("SELECT key, checksum, data FROM entry WHERE kind = ?", (kind,))
+                return dict(_checked(kind, rows))
+        return {}
+
+    def get(self, kind: str, keys: Iterable[str]) -> dict[str, bytes]:
+        """The entries of a kind that are there of these keys."""
+        wanted, found = list(dict.fromkeys(keys)), dict[str, bytes]()
+        with self._using() as database:
+            for begin in range(0, len(wanted) if database is not None else 0, _ASKED):
+                asked = wanted[begin : begin + _ASKED]
+                marks = ",".join("?" * len(asked))
+                statement = f"SELECT key, checksum, data FROM entry WHERE kind = ? AND key IN ({marks})"
+                found |= dict(_checked(kind, database.execute(statement, (kind, *asked))))
+            return found
+        return {}
+
+    def put(self, kind: str, entries: Mapping[str, bytes]) -> None:
+        """Keep entries; all of them or none."""
+        if not entries:
+            return
+        rows = [(kind, key, _checksum(kind, key, data), data) for key, data in entries.items()]
+        with self._using() as database:
+            if database is not None:
+                with database:
+                    database.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)", rows)
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection | None]:
+        """The file while it can be used; a damaged one is begun anew, and what was asked of it is as if not there."""
+        try:
+            yield self._database
+        except sqlite3.Error as error:
+            if _is_damage(error):
+                self._drop(str(error))
+            else:
+                self._give_up(error)
+
+    def _opened(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self.path, timeout=_WAIT_S)
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = NORMAL")
+            with database:
+                database.execute("BEGIN IMMEDIATE")
+                if database.execute("PRAGMA user_version").fetchone()[0] != FORMAT:
+                    database.execute("DROP TABLE IF EXISTS entry")
+                    database.execute(
+                        "CREATE TABLE entry (kind TEXT, key TEXT, checksum BLOB, data BLOB, PRIMARY KEY (kind, key))"
+                        " WITHOUT ROWID"
+                    )
+                    database.execute(f"PRAGMA user_version = {FORMAT}")
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _drop(self, why: str) -> None:
+        """Begin anew."""
+        self._warn(f"the cache {self.path} is damaged ({why}); it is made again from the repository")
+        self.close()
+        try:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+            self._database = self._opened()
+        except (OSError, sqlite3.Error) as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self._warn(f"the cache {self.path} cannot be used ({error}); everything is worked out again")
+        self.close()
+
+
+class _Damaged(sqlite3.DatabaseError):
+    """An entry is not what was put there."""
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether the file itself is at fault, and not the disk, its rights or another process."""
+    at_fault = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+    return isinstance(error, _Damaged) or getattr(error, "sqlite_errorcode", None) in at_fault
+
+
+def _checksum(kind: str, key: str, data: bytes) -> bytes:
+    return hashlib.blake2b(b"%b %b %b" % (kind.encode(), key.encode(), data), digest_size=_CHECKSUM_BYTES).digest()
+
+
+def _checked(kind: str, rows: Iterable[tuple[str, bytes, bytes]]) -> Iterator[tuple[str, bytes]]:
+    for key, checksum, data in rows:
+        if _checksum(kind, key, data) != checksum:
+            raise _Damaged(f"{kind} {key}")
+        yield key, data

@@ -1,0 +1,73 @@
+"""Corpus: everything that is searched, put together for the moments at which it is searched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sleeptime.swe.blobs import Blob, BlobKey
+from sleeptime.swe.history import is_source
+from sleeptime.swe.postings import Postings
+from sleeptime.swe.query import cleaned
+from sleeptime.swe.signals import Corpus, Moment
+from sleeptime.swe.terms import TermCounts
+
+if TYPE_CHECKING:
+    from sleeptime.swe.past import Past
+
+Listing = Sequence[tuple[str, int, BlobKey]]
+"""The files of a moment: path, number and content of each, in path order."""
+
+
+def listing(past: Past, since: int) -> Listing:
+    """The files that were there when commit `since` had just been made."""
+    found = []
+    for file in range(len(past.versions)):
+        version = past.version(file, since)
+        if version is not None and version.blob is not None:
+            found.append((version.path, file, BlobKey.of(version.blob, version.path)))
+    return sorted(found)
+
+
+def messages_of(past: Past) -> Postings:
+    """The words of every commit's message."""
+    return Postings.of([TermCounts.of(*cleaned(commit.message)) for commit in past.commits])
+
+
+def assembled(
+    past: Past, messages: Postings, listings: Mapping[int, Listing], blobs: Mapping[BlobKey, Blob]
+) -> tuple[Corpus, dict[int, Moment]]:
+    """A corpus for moments, and those.
+
+    Args:
+        past: the commits.
+        messages: their words.
+        listings: the files of each moment, by the newest commit that is known at it.
+        blobs: what is known of their contents; a file whose content is not there is left out.
+    """
+    readable = {since: [row for row in rows if row[2] in blobs] for since, rows in listings.items()}
+    keys = {key: place for place, key in enumerate(dict.fromkeys(row[2] for rows in readable.values() for row in rows))}
+    paths = {
+        path: place for place, path in enumerate(dict.fromkeys(row[0] for rows in readable.values() for row in rows))
+    }
+    corpus = Corpus(
+        content=Postings.of([blobs[key].content for key in keys]),
+        symbols=Postings.of([blobs[key].symbols for key in keys]),
+        names=Postings.of([TermCounts.of(path) for path in paths]),
+        messages=messages,
+        past=past,
+    )
+    return corpus, {since: _moment(since, rows, keys, paths) for since, rows in readable.items()}
+
+
+def _moment(since: int, rows: Listing, keys: Mapping[BlobKey, int], paths: Mapping[str, int]) -> Moment:
+    import numpy as np
+
+    return Moment(
+        since=since,
+        files=np.array([file for _, file, _ in rows], np.int32),
+        paths=tuple(path for path, _, _ in rows),
+        blobs=np.array([keys[key] for _, _, key in rows], np.int32),
+        names=np.array([paths[path] for path, _, _ in rows], np.int32),
+        is_source=np.array([is_source(path) for path, _, _ in rows], bool),
+    )

@@ -1,0 +1,151 @@
+"""Past: a mainline of commits in arrays, and what each file was at any of them.
+
+Commits are numbered from 0, the newest; "before i" means what was there when commit i was made, and so is of the commits
+i + 1 and older. A file keeps its number through renames, and has at each commit the name and blob of that time.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sleeptime.swe.history import Commit
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A file from one commit on.
+
+    Args:
+        since: number of that commit.
+        path: its name then.
+        blob: its content; None when it was deleted.
+    """
+
+    since: int
+    path: str
+    blob: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Commits, newest first, and which files they touched.
+
+    Args:
+        commits: as they were read.
+        versions: of each file, newest first; the number of a file is its place here.
+        offsets: where the touches of each commit begin, int64 ``(C + 1,)``.
+        files: the file of each touch, by commit, int32 ``(M,)``.
+        commit_of: the commit of each touch, ascending, int32 ``(M,)``.
+        file_offsets: where the touches of each file begin, int64 ``(F + 1,)``.
+        touches: the commit of each touch, by file and then ascending, int32 ``(M,)``.
+    """
+
+    commits: Sequence[Commit]
+    versions: tuple[tuple[Version, ...], ...]
+    offsets: np.ndarray
+    files: np.ndarray
+    commit_of: np.ndarray
+    file_offsets: np.ndarray
+    touches: np.ndarray
+
+    def now(self) -> dict[str, int]:
+        """The number of each file that is there, by its path."""
+        found: dict[str, int] = {}
+        for number, versions in enumerate(self.versions):
+            if versions[0].blob is not None:
+                found.setdefault(versions[0].path, number)
+        return found
+
+    @classmethod
+    def of(cls, commits: Sequence[Commit], now: Mapping[str, str]) -> Past:
+        """Read commits, newest first.
+
+        Args:
+            commits: a mainline.
+            now: the blob of each file of the newest commit, by path.
+        """
+        import numpy as np
+
+        files = _Files()
+        touched: list[list[int]] = []
+        for number, commit in enumerate(commits):
+            touched.append(files.read(number, commit))
+        versions = files.versions(now)
+        sizes = np.array([len(numbers) for numbers in touched], np.int64)
+        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        flat = np.array([number for numbers in touched for number in numbers], np.int32)
+        commit_of = np.repeat(np.arange(len(commits), dtype=np.int32), sizes)
+        order = np.argsort(flat, kind="stable")
+        file_offsets = np.searchsorted(flat[order], np.arange(len(versions) + 1))
+        return cls(
+            commits,
+            versions,
+            offsets,
+            flat,
+            commit_of,
+            file_offsets,
+            commit_of[order],
+        )
+
+    def version(self, file: int, since: int) -> Version | None:
+        """What a file was when commit `since` had just been made; None when there was none.
+
+        One that the history does not tell of was always there as it is.
+        """
+        versions = self.versions[file]
+        place = bisect_left(versions, since, key=lambda version: version.since)
+        if place == len(versions):
+            return None
+        return versions[place] if versions[place].blob is not None else None
+
+    def of_commit(self, number: int) -> np.ndarray:
+        """The files that a commit touched."""
+        return self.files[self.offsets[number] : self.offsets[number + 1]]
+
+    def of_file(self, file: int, before: int) -> np.ndarray:
+        """The commits older than `before`, or it, that touched a file, newest first."""
+        import numpy as np
+
+        commits = self.touches[self.file_offsets[file] : self.file_offsets[file + 1]]
+        return commits[np.searchsorted(commits, before) :]
+
+
+class _Files:
+    """Numbers files while a history is read from its newest commit on."""
+
+    def __init__(self) -> None:
+        self._versions: list[list[Version]] = []
+        self._named: dict[str, int] = {}
+
+    def read(self, number: int, commit: Commit) -> list[int]:
+        """The files that a commit touched."""
+        touched = []
+        older: dict[str, int] = {}
+        for change in commit.changes:
+            file = self._file(change.path)
+            self._versions[file].append(Version(number, change.path, change.blob))
+            touched.append(file)
+            if change.status == "renamed" and change.old_path is not None:
+                older[change.old_path] = file
+        for file in older.values():  # an older file of that name was another one
+            del self._named[self._versions[file][-1].path]
+        self._named.update(older)
+        return touched
+
+    def _file(self, path: str) -> int:
+        if path not in self._named:
+            self._named[path] = len(self._versions)
+            self._versions.append([])
+        return self._named[path]
+
+    def versions(self, now: Mapping[str, str]) -> tuple[tuple[Version, ...], ...]:
+        """Of every file, those of which no commit tells included."""
+        told = {versions[0].path for versions in self._versions if versions[0].blob is not None}
+        untold = [(Version(1 << 30, path, blob),) for path, blob in now.items() if path not in told]
+        return (*map(tuple, self._versions), *untold)
