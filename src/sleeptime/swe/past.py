@@ -1,7 +1,7 @@
 """Past: a mainline of commits in arrays, and what each file was at any of them.
 
-Commits are numbered from 0, the newest; "before i" means what was there when commit i was made, and so is of the commits
-i + 1 and older. A file keeps its number through renames, and has at each commit the name and blob of that time.
+Commits are numbered from 0, the newest. A file keeps its number through renames, and has at each commit the name and
+the content of that time.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Query:
 
     @classmethod
     def of(cls, text: str) -> Query:
-        """Read a question, an issue or a message; trailers such as Signed-off-by and addresses of pages are left out."""
+        """Read a question, an issue or a message; trailers such as Signed-off-by and addresses are left out."""
         weights: dict[int, float] = {}
         words: dict[int, str] = {}
         weight = TITLE_WEIGHT

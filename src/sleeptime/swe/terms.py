@@ -1,8 +1,8 @@
 """Terms: the words under which code, paths and messages are found, and how often each stands in a text.
 
-An identifier counts as a whole and by its words: ``exportCsv`` and ``export_csv`` share ``export`` and ``csv``. Words are
-cut to a stem, so that "exporting" finds ``Exporter``. A term is kept as 8 bytes of its digest, so that counts of different
-texts fit together without a common vocabulary; that two terms of one repository share theirs is less likely than 1e-8.
+An identifier counts as a whole and by its words: ``exportCsv`` and ``export_csv`` share ``export`` and ``csv``. Words
+are cut to a stem, so that "exporting" finds ``Exporter``. A term is kept as 8 bytes of its digest, so that counts of
+different texts fit together without a common vocabulary; two of a million share theirs once in ten million times.
 """
 
 from __future__ import annotations
