@@ -52,6 +52,8 @@ def export(exporters: frozenset[Exporter]) -> Telemetry:
     Raises:
         InputError: a standard variable asks for what there is not.
     """
+    if Exporter.OTLP in exporters:
+        _check_protocol()
     # What the SDK logs is for programs that set up logging; `_Outage` says once what matters to all others.
     logging.getLogger("opentelemetry").addHandler(logging.NullHandler())
     own = version("sleeptime")
@@ -59,7 +61,6 @@ def export(exporters: frozenset[Exporter]) -> Telemetry:
     traces = TracerProvider(resource=resource)
     readers: list[MetricReader] = []
     if Exporter.OTLP in exporters:
-        _check_protocol()
         outage = _Outage()
         if os.environ.get("OTEL_TRACES_EXPORTER") != "none":
             traces.add_span_processor(BatchSpanProcessor(_Spans(outage)))
