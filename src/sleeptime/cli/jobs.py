@@ -154,7 +154,8 @@ def _show_jobs(found: Iterable[Job]) -> None:
 
 
 def _row(job: Job) -> tuple[object, ...]:
-    state = job.state.value if job.wanted.value == "run" else f"{job.state.value}, to {job.wanted.value}"
+    is_steered = job.state.value == "running" and job.wanted.value != "run"
+    state = f"{job.state.value}, to {job.wanted.value}" if is_steered else job.state.value
     outcome = "" if job.outcome is None else job.outcome.value
     if job.learned is not None:
         outcome += f" version {job.learned}"

@@ -187,7 +187,8 @@ def _state(found: Background) -> str:
     """How it stands, in one sentence."""
     name, policy = found.context, found.policy
     if policy is None:
-        busy = f"; a job is under way and goes on, to end it: sleeptime jobs cancel {name}" if found.is_busy else ""
+        stands = "is paused" if found.is_paused else "is under way and goes on"
+        busy = f"; a job {stands}, to end it: sleeptime jobs cancel {name}" if found.is_busy else ""
         return f"no policy, so it is slept on by hand only; set one with: sleeptime policy {name} --on-change 30s{busy}"
     if not policy.is_on:
         return "off, so it is slept on by hand only"
@@ -202,7 +203,7 @@ def _state(found: Background) -> str:
     if found.is_slept:
         return "nothing to do: it stands as it was when it was last slept on"
     if not found.wake_ups:
-        return "nothing is due: the job that had taken up what changed was ended or stands still; the next change counts again"
+        return "nothing is due: the job for what changed was ended or stands still; the next change counts again"
     if found.wake_ups[0].at is None:
         return "nothing is due before there are more new parts"
     return f"slept on next at {found.wake_ups[0].at:%F %T} UTC or later, by a worker"

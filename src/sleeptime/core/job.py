@@ -47,7 +47,7 @@ class JobState(StrEnum):
     waiting  queued   the moment has come: another run
     waiting  paused   `pause`, at once
     waiting  over     `cancel`, at once
-    paused   queued   `resume`: another run
+    paused   queued   `resume`, or the same asked for again: another run
     paused   over     `cancel`, at once
     ======== ======== ===============================================================
 
@@ -63,7 +63,11 @@ class JobState(StrEnum):
 
 
 class Wanted(StrEnum):
-    """What is wanted of a running job; takes effect before its next call."""
+    """What is wanted of a running job; takes effect before its next call.
+
+    A job that a user paused keeps `PAUSE` while it stands still. One that stands still for another reason has `RUN`:
+    triggers do not wait for it, and go on with it when they ask for the same.
+    """
 
     RUN = "run"
     PAUSE = "pause"
@@ -117,7 +121,7 @@ class Job:
         context_version: what it reads: once it has begun, that stays.
         work, settings, drafts, trigger, priority: as for `NewJob`.
         state: where it stands.
-        wanted: what is wanted of it while it runs.
+        wanted: what is wanted of it while it runs; of one that stands still, whether a user paused it.
         run: which run of it is queued or under way, from 1.
         drafts_done: of the present run.
         base: number of the learned context that was live when it first began, which it builds on; None when none was.

@@ -49,7 +49,7 @@ async def add_job(
 
     Returns:
         the job, and whether it is new. One that is not is as it was, unless a trigger called for it and a user asks for
-        it now: then it is by hand, and waits for no window.
+        it now: then it is by hand, and waits for no window. One that stands still though no user paused it goes on.
     """
     found = await _same_work(connection, head.id, new.work)
     if found is not None and new.trigger == Trigger.HAND != found.trigger:
@@ -57,7 +57,9 @@ async def add_job(
         await _wait_no_longer(connection, found.id)
         return await _known(connection, found.id), False
     if found is not None:
-        return found, False
+        if found.state is JobState.PAUSED and found.wanted is not Wanted.PAUSE:
+            await resume(connection, found.id)
+        return await _known(connection, found.id), False
     values = {
         "id": new.id,
         "tenant": tenant,
@@ -277,7 +279,8 @@ async def give_up(
     if want == Wanted.CANCEL:
         await _end(connection, _is_running(job_id, run), CANCELLED, now)
         return JobState.OVER
-    values = _paused(reason) if want == Wanted.PAUSE or is_interrupted else _queued()
+    still = _paused_by_user() if want == Wanted.PAUSE else _paused(reason)
+    values = still if want == Wanted.PAUSE or is_interrupted else _queued()
     await connection.execute(update(JobRow).where(_is_running(job_id, run)).values(values))
     return JobState(values["state"])
 
@@ -316,8 +319,8 @@ async def pause(connection: AsyncConnection, job_id: str) -> None:
     match await _locked_state(connection, job_id):
         case JobState.RUNNING:
             await _set(connection, job_id, {"wanted": Wanted.PAUSE})
-        case JobState.QUEUED | JobState.WAITING:
-            await _set(connection, job_id, _paused(""))
+        case JobState.QUEUED | JobState.WAITING | JobState.PAUSED:
+            await _set(connection, job_id, _paused_by_user())
 
 
 async def resume(connection: AsyncConnection, job_id: str) -> None:
@@ -379,6 +382,10 @@ def _queued() -> dict[str, Any]:
 def _paused(reason: str) -> dict[str, Any]:
     still = {"worker": None, "due_at": None, "reason": kept_text(reason), "wanted": Wanted.RUN}
     return {"state": JobState.PAUSED, **still}
+
+
+def _paused_by_user() -> dict[str, Any]:
+    return {**_paused(""), "wanted": Wanted.PAUSE}
 
 
 async def _end(connection: AsyncConnection, chosen: ColumnElement[bool], ending: Ending, now: datetime) -> int | None:

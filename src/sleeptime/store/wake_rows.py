@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Subquery, and_, case, delete, exists, func, insert, select, update
+from sqlalchemy import Subquery, and_, case, delete, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.errors import StoreError
+from sleeptime.core.job import JobState, Wanted
 from sleeptime.core.policy import Policy
 from sleeptime.core.trigger import Rest, Trigger, Unslept, WakeUp, next_wake_up, wake_ups
 from sleeptime.store.context_rows import Head
@@ -74,7 +75,8 @@ class Standing:
         unslept: what no sleep has taken up yet; ``None`` when that is nothing, or a job has taken it up.
         rest: how long it rests.
         is_slept: whether the last sleep had read the version it stands at.
-        is_busy: whether a job on it is not over.
+        is_busy: whether triggers wait for a job on it: one that is not over, and stands still only if a user paused it.
+        is_paused: whether a user paused one of these.
     """
 
     tenant: str
@@ -84,6 +86,7 @@ class Standing:
     rest: Rest
     is_slept: bool
     is_busy: bool
+    is_paused: bool
 
     @property
     def is_called(self) -> bool:
@@ -287,6 +290,7 @@ async def _put(connection: AsyncConnection, row: Any, unslept: Unslept, wake_up:
 async def _rows(connection: AsyncConnection, context_ids: Sequence[int]) -> Sequence[Any]:
     """All that says how contexts stand, each found by index."""
     last_query = select(func.max(QueryRow.at)).where(QueryRow.context_id == ContextRow.id).scalar_subquery()
+    job = exists().where(JobRow.context_id == ContextRow.id, JobRow.finished_at.is_(None))
     statement = (
         select(
             ContextRow.id,
@@ -303,7 +307,8 @@ async def _rows(connection: AsyncConnection, context_ids: Sequence[int]) -> Sequ
             SleepStateRow.rests_until,
             SleepStateRow.quarantined_at,
             last_query.label("last_query_at"),
-            exists().where(JobRow.context_id == ContextRow.id, JobRow.finished_at.is_(None)).label("is_busy"),
+            job.where(or_(JobRow.state != JobState.PAUSED, JobRow.wanted == Wanted.PAUSE)).label("is_busy"),
+            job.where(JobRow.state == JobState.PAUSED, JobRow.wanted == Wanted.PAUSE).label("is_paused"),
         )
         .join(
             ContextVersionRow,
@@ -329,4 +334,5 @@ def _standing(row: Any) -> Standing:
         rest=Rest(row.slept_at, row.rests_until, is_quarantined=row.quarantined_at is not None),
         is_slept=row.slept_version == row.version,
         is_busy=bool(row.is_busy),
+        is_paused=bool(row.is_paused),
     )

@@ -201,6 +201,21 @@ def test_a_policy_is_removed_and_a_job_that_is_there_goes_on(cli: Cli) -> None:
     assert cli("policy", "c", "--remove", "--json").json == shown
 
 
+def test_it_says_that_a_paused_job_keeps_triggers_waiting_and_how_it_goes_on(cli: Cli) -> None:
+    add(cli)
+    script("unused")
+    cli("policy", "c", "--on-change", "0s")
+    cli("sleep", "c", "--background")
+    assert "a job is under way; triggers wait for its end" in cli("policy", "c").out
+    cli("jobs", "pause", "c")
+    words = cli("policy", "c").out
+    assert "a job is paused, and triggers wait for its end" in words
+    assert words.rstrip().endswith("sleeptime jobs resume c")
+    assert cli("policy", "c", "--json").json["is_paused"]
+    assert [job["state"] for job in cli("jobs", "--json").json["jobs"]] == ["paused"]
+    assert "paused, to pause" not in cli("jobs").out
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [(("c", "--remove", "--idle", "10m"), "give no other value"), (("--remove",), "give its NAME")],

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from sqlalchemy import Connection, event, select, update
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.back_off import BackOff
 from sleeptime.core.errors import StoreError
-from sleeptime.core.job import Ending, Job, JobState
+from sleeptime.core.job import Ending, Job, JobState, NewJob
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.policy import Policy
 from sleeptime.core.query import Query
@@ -49,9 +50,15 @@ async def row(store: Store) -> Any:
         return (await connection.execute(select(*WakeUpRow.__table__.columns))).one_or_none()
 
 
+async def make_job_again(connection: AsyncConnection, due: Due) -> None:
+    """Ask for the job of a wake-up, which may be there."""
+    new = NewJob(context_version=due.head.version, settings=due.policy.overrides, drafts=1, trigger=due.trigger)
+    await job_rows.add_job(connection, due.tenant, due.head, new, now=datetime.now(UTC))
+
+
 async def run_job(store: Store, outcome: Outcome = Outcome.WROTE) -> Job:
     """Run the one job that is queued, to this end."""
-    (job,) = [job for job in await store.jobs.list() if not job.is_over]
+    (job,) = [job for job in await store.jobs.list() if job.state is JobState.QUEUED]
     await store.work.take(job.id, job.run, "w")
     ending = Ending(Outcome.WROTE, "", 1, "d") if outcome is Outcome.WROTE else Ending(outcome, "why")
     assert await store.work.finish(job, ending, BackOff())
@@ -207,6 +214,45 @@ async def test_what_changes_while_a_job_is_under_way_waits_for_its_end(shop: Sto
     assert due_at < now
     (due,) = await claim(shop, due_at)
     assert due.head.version == context(a="two").version
+
+
+async def test_a_job_that_stands_still_though_no_user_paused_it_keeps_no_trigger_waiting(shop: Store) -> None:
+    (due,) = await claim(shop, datetime.now(UTC) + LATER)
+    (job,) = await shop.jobs.list()
+    running = await shop.work.take(job.id, job.run, "w")
+    assert running is not None
+    await shop.work.give_up(running, is_interrupted=True, reason="Ctrl-C")
+    await shop.add_context(context(a="two"))
+    (changed,) = await claim(shop, datetime.now(UTC) + LATER)
+    assert changed.head.version == context(a="two").version
+    await run_job(shop)
+    await shop.add_context(context(a="one"))
+    assert await claim(shop, datetime.now(UTC) + LATER, make=make_job_again) == (replace(due, head=ANY),)
+    again = await shop.jobs.job(job.id)
+    assert (again.state, again.run) == (JobState.QUEUED, 2), "a trigger that asks for the same goes on with it"
+
+
+@pytest.mark.parametrize("when", ["queued", "running", "interrupted"])
+async def test_a_job_that_a_user_paused_keeps_triggers_waiting(shop: Store, when: str) -> None:
+    await claim(shop, datetime.now(UTC) + LATER)
+    (job,) = await shop.jobs.list()
+    running = None if when == "queued" else await shop.work.take(job.id, job.run, "w")
+    if when == "interrupted":
+        assert running is not None
+        await shop.work.give_up(running, is_interrupted=True, reason="Ctrl-C")
+    await shop.jobs.pause(job.id)
+    if when == "running":
+        assert running is not None
+        await shop.work.give_up(running, is_interrupted=True, reason="Ctrl-C")
+    await shop.add_context(context(a="two"))
+    standing = await shop.policies.standing("shop")
+    assert (standing.is_busy, standing.is_paused) == (True, True)
+    assert await claim(shop, datetime.now(UTC) + LATER) == ()
+    await shop.jobs.resume(job.id)
+    standing = await shop.policies.standing("shop")
+    assert (standing.is_busy, standing.is_paused) == (True, False)
+    await run_job(shop)
+    assert names(await claim(shop, datetime.now(UTC) + LATER)) == ["shop"]
 
 
 async def test_what_a_job_that_was_cancelled_had_taken_up_is_not_called_for_again(shop: Store) -> None:
