@@ -36,11 +36,16 @@ def main(arguments: list[str]) -> int:
     if "--json" in arguments:
         print(json.dumps([asdict(figure) for figure in figures], indent=2))
         return 0
+    show(figures)
+    return 0
+
+
+def show(figures: list[Figure]) -> None:
+    """Print a table."""
     table = Table("what", "value", "unit", "how")
     for figure in figures:
         table.add_row(figure.name, f"{figure.value:,.2f}", figure.unit, figure.detail)
     Console().print(table)
-    return 0
 
 
 if __name__ == "__main__":
