@@ -1,8 +1,12 @@
-"""Grounds: let a verified note rest on every part that it takes something from, also on parts that it does not name.
+"""Grounds: let a note rest on every part that it is seen to take something from, also on parts that it does not name.
 
 A model that names the parts of a note may forget one. Where the working was verified, its numbers tell: one that stands
 in none of the named parts comes from a part that holds it, or from another note. The note then rests on those parts
 too, all of them where there are several, so that a change of any takes it out of service.
+
+Of a note that nothing verified, any number may be its own. One that stands in none of the named parts and in a single
+other one is taken to come from there; what is held by several tells nothing. What it takes from a part in words alone
+is not seen.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from sleeptime.sleep.verify import plain, read_working
 
 
 def grounded(notes: Sequence[Note], parts: Sequence[Part]) -> tuple[Note, ...]:
-    """The notes, the verified ones resting on all that they take something from.
+    """The notes, resting on all that they are seen to take something from; refuted ones are left as they are.
 
     Args:
         notes: judged on the text of these parts (`verify.judged`).
@@ -45,16 +49,24 @@ class _Source:
 
     def further(self, note: Note, values: Mapping[Fraction, Sequence[str]]) -> Iterator[str]:
         """Parts that a note may take something from and does not name."""
-        if note.verdict is not Verdict.VERIFIED:
+        if note.verdict is Verdict.REFUTED:
+            return
+        known = frozenset[Fraction]().union(*(self._numbers.get(part, ()) for part in note.depends_on))
+        if note.verdict is Verdict.UNVERIFIED:
+            for number in sorted(numbers_in(f"{note.text}\n{note.value}\n{note.derivation}") - known):
+                holders = self._holding(number) or values.get(number, ())
+                yield from holders if len(set(holders)) == 1 else ()
             return
         if note.kind is NoteKind.FACT and (holders := self._saying(note.text)):
             yield from () if set(holders) & set(note.depends_on) else holders
             return
-        known = frozenset[Fraction]().union(*(self._numbers.get(part, ()) for part in note.depends_on))
         for operands, results in read_working(note).steps:
             for number in sorted(operands - known):
-                yield from [part for part, held in self._numbers.items() if number in held] or values.get(number, ())
+                yield from self._holding(number) or values.get(number, ())
             known |= results
+
+    def _holding(self, number: Fraction) -> list[str]:
+        return [part for part, held in self._numbers.items() if number in held]
 
     def _saying(self, text: str) -> list[str]:
         return [part for part, words in self._words.items() if plain(text) in words]

@@ -1,4 +1,4 @@
-"""sleep.grounds: a verified note rests on all parts that its numbers or words come from."""
+"""sleep.grounds: a note rests on the parts that its numbers or words come from, also on those it does not name."""
 
 from __future__ import annotations
 
@@ -64,8 +64,23 @@ def test_a_fact_rests_on_a_part_that_says_it() -> None:
         Note(NoteKind.FACT, "not said anywhere", depends_on=(PEARS.sha256,)),
     ],
 )
-def test_what_is_not_verified_is_left_as_it_is(note: Note) -> None:
+def test_what_cannot_be_told_is_left_as_it_is(note: Note) -> None:
     assert rests(note) == [["pears"]]
+
+
+def test_a_number_that_one_other_part_alone_holds_tells_where_an_unverified_note_comes_from() -> None:
+    said = Note(NoteKind.FACT, "24 fit into each, so Tom carries plenty", depends_on=(BAGS.sha256,))
+    assert judged([said], "\n".join(part.text for part in PARTS))[0][0].verdict is Verdict.UNVERIFIED
+    assert rests(said) == [["bags", "apples"]]
+    answer = Note(NoteKind.QUESTION, "Who has more?", "Who has more?", "Ann, by 5 to 3", depends_on=(BAGS.sha256,))
+    assert rests(answer) == [["bags", "pears"]]
+
+
+def test_a_number_that_several_other_parts_hold_tells_nothing_of_an_unverified_note() -> None:
+    twin = Part("twin", "There are 24 hours.")
+    said = Note(NoteKind.FACT, "24 fit into each, so Tom carries plenty", depends_on=(BAGS.sha256,))
+    (found,) = grounded([said], (*PARTS, twin))
+    assert found == said
 
 
 async def test_notes_of_a_sleep_go_out_of_service_with_a_part_that_they_did_not_name() -> None:
