@@ -122,7 +122,8 @@ def _show_queued(job: Job) -> None:
     from sleeptime.cli.output import hint, say
 
     say(job.id)
-    hint(f"{job.context}: {job.state.value}; a `sleeptime worker` runs it; see `sleeptime jobs`")
+    state = "queued; a `sleeptime worker` runs it" if job.state.value == "queued" else f"{job.state.value} already"
+    hint(f"{job.context}: {state}; see `sleeptime jobs`")
 
 
 def _show(slept: Slept) -> None:

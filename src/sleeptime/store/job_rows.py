@@ -48,16 +48,15 @@ async def add_job(
     """Queue a job, unless one for the same work is not over yet.
 
     Returns:
-        the job, and whether it is new. One that is not is as it was, unless a trigger called for it and a user asks for
-        it now: then it is by hand, and waits for no window. One that stands still though no user paused it goes on.
+        the job, and whether it is new. One that is not goes on when a user asks for it now, whatever it waits for, and
+        is by hand from here on. When a trigger does, it goes on if it stands still though no user paused it.
     """
     found = await _same_work(connection, head.id, new.work)
-    if found is not None and new.trigger == Trigger.HAND != found.trigger:
-        await _set(connection, found.id, {"trigger": new.trigger, "priority": new.priority})
-        await _wait_no_longer(connection, found.id)
-        return await _known(connection, found.id), False
     if found is not None:
-        if found.state is JobState.PAUSED and found.wanted is not Wanted.PAUSE:
+        if new.trigger == Trigger.HAND:
+            await _set(connection, found.id, {"trigger": new.trigger, "priority": new.priority})
+            await go_on(connection, found.id)
+        elif found.state is JobState.PAUSED and found.wanted is not Wanted.PAUSE:
             await resume(connection, found.id)
         return await _known(connection, found.id), False
     values = {

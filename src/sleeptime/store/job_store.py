@@ -33,7 +33,7 @@ class JobStore:
         """Queue a sleep on a context, unless one for the same work is not over yet.
 
         Returns:
-            the job, and whether it is new; one that is not is as it was.
+            the job, and whether it is new; one that is not goes on, if it stood still or waited (`job_rows.add_job`).
         """
 
         async def operation(connection: AsyncConnection) -> tuple[Job, bool]:
@@ -54,11 +54,8 @@ class JobStore:
         async def operation(connection: AsyncConnection) -> tuple[Job, bool]:
             head = await find_head(connection, self._tenant, name)
             job, _ = await job_rows.add_job(connection, self._tenant, head, new, now=_now())
-            await job_rows.go_on(connection, job.id)
-            queued = await job_rows.load_job(connection, job.id)
-            assert queued is not None, "it was just there"
-            taken = await job_rows.take(connection, queued.id, queued.run, worker, now=_now())
-            return taken or queued, taken is not None
+            taken = await job_rows.take(connection, job.id, job.run, worker, now=_now())
+            return taken or job, taken is not None
 
         return await self._database.write(operation)
 

@@ -214,6 +214,8 @@ def test_it_says_that_a_paused_job_keeps_triggers_waiting_and_how_it_goes_on(cli
     assert cli("policy", "c", "--json").json["is_paused"]
     assert [job["state"] for job in cli("jobs", "--json").json["jobs"]] == ["paused"]
     assert "paused, to pause" not in cli("jobs").out
+    assert "queued; a `sleeptime worker` runs it" in cli("sleep", "c", "--background").err
+    assert not cli("policy", "c", "--json").json["is_paused"]
 
 
 @pytest.mark.parametrize(

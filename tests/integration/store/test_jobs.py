@@ -77,6 +77,24 @@ async def test_the_same_work_is_one_job_until_it_is_over(shop: Store) -> None:
     assert third.id != first.id
 
 
+@pytest.mark.parametrize("stood", ["paused", "to pause", "interrupted", "waiting"])
+async def test_what_stands_still_goes_on_when_a_user_asks_for_it_in_the_background(shop: Store, stood: str) -> None:
+    job = await running(shop)
+    match stood:
+        case "paused":
+            await shop.jobs.pause(job.id)
+            assert await shop.work.give_up(job) is JobState.PAUSED
+        case "to pause":
+            await shop.jobs.pause(job.id)
+        case "interrupted":
+            await shop.work.give_up(job, is_interrupted=True, reason="Ctrl-C")
+        case "waiting":
+            assert await shop.work.wait(job, datetime.now(UTC) + timedelta(hours=1), "a batch")
+    again, is_new = await shop.jobs.add("shop", new_job())
+    assert (again.id, is_new, again.wanted) == (job.id, False, Wanted.RUN)
+    assert again.state is (JobState.RUNNING if stood == "to pause" else JobState.QUEUED)
+
+
 async def test_the_same_work_asked_for_at_once_is_one_job(database_url: str) -> None:
     stores = [await Store.open(database_url) for _ in range(4)]
     await stores[0].add_context(SHOP)
