@@ -23,6 +23,11 @@ MAX_FILES: Final = 200
 """Most files that are edited."""
 
 
+def plain_path(path: str) -> str:
+    """A path as the files of a commit have it; the reading tools understand it so, too."""
+    return path.removeprefix("./")
+
+
 class Scratch:
     """A temporary folder with the files that were edited; gone when left. Use in a ``with``.
 
@@ -55,7 +60,7 @@ class Scratch:
 
     def has(self, path: str) -> bool:
         """Whether a file was edited."""
-        return path in self._edited
+        return plain_path(path) in self._edited
 
     def text(self, path: str) -> str:
         """A file as it is now: with its edits, or as the commit has it.
@@ -63,6 +68,7 @@ class Scratch:
         Raises:
             InputError: there is no such text file.
         """
+        path = plain_path(path)
         if path in self._edited:
             return self._place(path).read_bytes().decode()
         return self._repository.text(path)
@@ -79,6 +85,7 @@ class Scratch:
             InputError: the path cannot be edited, the old text stands there not at all or more than once, or the file
                 would be too large; nothing is written.
         """
+        path = plain_path(path)
         self._check(path)
         is_new = path not in self._edited and path not in self._repository.files()
         before = "" if is_new else self.text(path)

@@ -34,7 +34,7 @@ def scratch(tmp_path: Path) -> Iterator[Scratch]:
 def test_a_file_that_was_edited_is_modified_and_the_repository_is_not(scratch: Scratch, tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "repo").rglob("*")}
     scratch.edit("cli/export.py", "def export():", "def export(as_csv=False):")
-    scratch.edit("empty.py", "", "x = 1\n")
+    scratch.edit("./empty.py", "", "x = 1\n")
     assert scratch.modified == ("cli/export.py", "empty.py")
     assert scratch.text("cli/export.py").startswith("def export(as_csv=False):\n    return 1\n")
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "repo").rglob("*")} == before
@@ -63,7 +63,8 @@ def test_a_new_file_is_created_and_is_not_among_the_modified(scratch: Scratch) -
         "cli/../../escaped.py",
         "/tmp/escaped.py",
         "/etc/passwd",
-        "./cli/export.py",
+        "././cli/export.py",
+        "./../escaped.py",
         "cli//export.py",
         "cli\\export.py",
         "..",
