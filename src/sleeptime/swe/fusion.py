@@ -22,15 +22,15 @@ K: Final = 20
 MAX_RANK: Final = 60
 """Files further down count as not found by a signal."""
 PRIOR: Final = {
-    "content": 2.5,
-    "symbols": 1.0,
-    "path": 1.5,
-    "messages": 0.8,
-    "similar": 0.8,
-    "together": 2.0,
-    "recent": 0.8,
+    "content": 2.2,
+    "symbols": 0.4,
+    "path": 1.3,
+    "messages": 1.4,
+    "similar": 0.6,
+    "together": 1.5,
+    "recent": 0.9,
     "source": 0.3,
-    "bias": -6.5,
+    "bias": -6.1,
 }
 """Log odds of the file that a signal puts first; of source code; and of any file."""
 RIDGE: Final = 2.0

@@ -7,6 +7,7 @@ the commit's id.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +33,12 @@ MAX_SOURCE_FILES: Final = 10
 MAX_CHANGES: Final = 30
 
 _KIND: Final = "replay"
+_CHORE: Final = re.compile(
+    r"\b(?:bump\w*|dependenc\w+|fix(?:e[sd])?|format\w*|lint\w*|merge\w*|refactor\w*|release\w*|renam\w+|revert\w*"
+    r"|sort\w*|tid(?:y|ied)|typos?|upgrade\w*)\b",
+    re.IGNORECASE,
+)
+"""Words of titles that ask for no feature."""
 
 
 def replayable(past: Past, number: int) -> tuple[int, ...]:
@@ -53,6 +60,7 @@ def _is_feature(commit: Commit) -> bool:
         len(modified) >= MIN_FILES
         and MIN_SOURCE_FILES <= sources <= MAX_SOURCE_FILES
         and len(commit.changes) <= MAX_CHANGES
+        and not _CHORE.search(commit.title)
         and bool(Query.of(commit.message).weights)
     )
 
