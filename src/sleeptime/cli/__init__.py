@@ -22,6 +22,7 @@ from sleeptime.cli.output import discard_stdout, fail
 from sleeptime.cli.policy import policy
 from sleeptime.cli.sleep import sleep
 from sleeptime.cli.status import status
+from sleeptime.cli.swe import swe_app
 from sleeptime.cli.worker import worker
 from sleeptime.core.errors import SleeptimeError
 
@@ -36,6 +37,7 @@ app = typer.Typer(
 for command in (demo, add, sleep, policy, status, jobs, worker, ask, notes, ledger, doctor):
     app.command()(command)
 app.add_typer(lab_app)
+app.add_typer(swe_app)
 
 
 def _print_version(is_asked: bool) -> None:

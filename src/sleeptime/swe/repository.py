@@ -95,6 +95,18 @@ class Repository:
             raise Unreadable(f"the git repository {root}: the commit {commit_id} cannot be read; try git fsck")
         return cls(root, objects, commit)
 
+    @classmethod
+    def of(cls, source: str) -> Repository:
+        """A repository as a user names it: `PATH`, or `PATH@REV`.
+
+        Raises:
+            Unreadable, InputError: as `open`.
+        """
+        pieces = source.split("@")
+        cuts = [("@".join(pieces[:cut]) or ".", "@".join(pieces[cut:])) for cut in range(1, len(pieces))]
+        path, revision = next(((path, revision) for path, revision in cuts if Path(path).exists()), (source, ""))
+        return cls.open(source) if Path(source).exists() or not revision else cls.open(path, revision)
+
     def at(self, commit_id: str) -> Repository:
         """This repository at an ancestor, or at the commit itself.
 

@@ -2,7 +2,8 @@
 
 A line holds ``id``, ``base_commit`` (the repository as it stood before the change), ``query`` (what was asked for),
 ``modified_all`` and ``modified_source`` (the truth: files of the base that the change modified, all of them and the
-source code alone) and ``related`` (other changes that sleep may study: ``commit``, ``title``, ``files``).
+source code alone) and ``related`` (other changes that sleep may study: ``commit``, ``title``, ``files``), and
+``related_from`` where those come from.
 Knows nothing of how tasks are found or played.
 """
 
@@ -43,6 +44,8 @@ class Task:
         modified_all: the truth: every file of the base that the change modified.
         modified_source: of those, source code.
         related: changes to learn from.
+        related_from: where they come from: `earlier`, strictly before the change, or `paper-cluster`, which can see
+            the future.
     """
 
     id: str
@@ -51,6 +54,7 @@ class Task:
     modified_all: tuple[str, ...]
     modified_source: tuple[str, ...]
     related: tuple[Related, ...] = ()
+    related_from: str = "earlier"
 
     def as_dict(self) -> dict[str, Any]:
         """The task as its line holds it."""
@@ -104,6 +108,7 @@ def _task(where: str, line: str) -> Task:
         modified_all=_paths(where, found, "modified_all"),
         modified_source=_paths(where, found, "modified_source"),
         related=tuple(_related(where, item) for item in related),
+        related_from=_text(where, {"related_from": "earlier"} | found, "related_from"),
     )
 
 

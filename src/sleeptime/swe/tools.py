@@ -151,7 +151,7 @@ class Tools:
     def _messages(self) -> Messages:
         from sleeptime.swe.related import Messages
 
-        return Messages(tuple(self._repository.commits(MAX_HISTORY, with_changes=False)))
+        return Messages(self._repository.commits(MAX_HISTORY, with_changes=False))
 
     def _told(self, commit: Commit) -> Iterator[str]:
         changes = next(self._repository.at(commit.id).commits(1)).changes

@@ -1,0 +1,12 @@
+"""`sleeptime swe`: which files of a git repository a feature touches. Needs the extra `swe` for most of it."""
+
+from __future__ import annotations
+
+import typer
+
+from sleeptime.cli.swe.build import build
+
+swe_app = typer.Typer(
+    name="swe", no_args_is_help=True, help="A git repository as the context: which files does a feature touch?"
+)
+swe_app.command("build")(build)
