@@ -133,6 +133,19 @@ async def test_a_policy_that_is_removed_leaves_nothing_due_and_can_be_set_again(
             await sleeptime.remove_policy("nowhere")
 
 
+async def test_a_cap_on_a_job_holds_in_a_worker_that_has_none(database_url: str, model: str) -> None:
+    async with Sleeptime(settings=load_settings(database_url=database_url, model=model)) as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        capped = load_settings(database_url=database_url, model=model, max_tokens_per_job=10)
+        async with Sleeptime(settings=capped) as asking:
+            job = await asking.queue("apples")
+        async with working(database_url, model):
+            over = await until_over(sleeptime, job.id)
+            assert (over.outcome, "raise max_tokens_per_job" in over.reason) == (Outcome.CAPPED, True)
+            again = await until_over(sleeptime, (await sleeptime.queue("apples")).id)
+            assert again.outcome is Outcome.WROTE
+
+
 async def test_a_worker_sleeps_on_what_changes_and_on_nothing_else(database_url: str, model: str) -> None:
     async with Sleeptime(model, database_url) as sleeptime, working(database_url, model):
         await sleeptime.add("apples", APPLES)

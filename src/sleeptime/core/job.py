@@ -25,6 +25,9 @@ BY_TRIGGER: Final = 10
 IN_QUEUE: Final = "queue"
 """In the place of a worker: the queue has it."""
 
+OWN_CAPS: Final = ("max_usd_per_job", "max_tokens_per_job")
+"""Settings of a job that say what it may spend, and not what it does."""
+
 MAX_DEATHS: Final = 5
 """A job with which so many workers died stands still: it may be what killed them."""
 
@@ -80,7 +83,8 @@ def _new_id() -> str:
 
 def work_digest(context_version: str, settings: Mapping[str, Any]) -> str:
     """16 hex digits of what a job does."""
-    told = json.dumps([context_version, settings], sort_keys=True, separators=(",", ":"))
+    deciding = {name: value for name, value in settings.items() if name not in OWN_CAPS}
+    told = json.dumps([context_version, deciding], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
@@ -90,7 +94,8 @@ class NewJob:
 
     Args:
         context_version: what it reads.
-        settings: all that decides what it writes, as JSON: two jobs with the same on one version are the same work.
+        settings: all that decides what it writes, as JSON: two jobs with the same on one version are the same work;
+            and `OWN_CAPS`, which a job by hand brings with it.
         drafts: how many it makes.
         trigger: what called for it.
         priority: lower numbers go first.

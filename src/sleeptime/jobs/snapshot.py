@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from pydantic_ai.models import Model
 
-from sleeptime.core.job import BY_TRIGGER, Job, NewJob
+from sleeptime.core.job import BY_TRIGGER, OWN_CAPS, Job, NewJob
 from sleeptime.core.price import Tier
+from sleeptime.core.trigger import Trigger
 from sleeptime.models.budgets import sleep_temperature
 from sleeptime.models.resolve import prompt_profile
 from sleeptime.settings import Settings, restored_settings
@@ -35,7 +36,8 @@ KEPT: Final = (
     "max_learned_tokens",
     "max_lost_verified",
 )
-"""Settings that go with a job. All others are those of the worker: where it keeps, how it waits, what it may spend."""
+"""Settings that go with a job. All others are those of the worker: where it keeps, how it waits, what it may spend on a
+day. A sleep by hand brings `OWN_CAPS` beside these."""
 
 _PROMPT: Final = "prompt"
 _TOGETHER: Final = 10_000
@@ -59,6 +61,8 @@ def new_job(
     if given is not None:
         values |= {"model": None, "given": f"{given.system} {given.model_name}"}
     told = SleepSettings(strategy=Strategy(settings.strategy), profile=profile)
+    if trigger == Trigger.HAND:
+        values |= settings.model_dump(mode="json", include=set(OWN_CAPS))
     values[_PROMPT] = [told_digest(told), told_digest(told, is_rewriting=True)]
     return NewJob(
         context_version=context_version,
@@ -70,7 +74,7 @@ def new_job(
 
 
 def settings_of(job: Job, settings: Settings) -> Settings:
-    """The settings of a worker with those that the job was asked for with.
+    """The settings of a worker with those that the job was asked for with; of the caps on a job the tighter ones.
 
     Raises:
         InputError: a newer version asked for it, with a value that is not known here.
@@ -78,6 +82,9 @@ def settings_of(job: Job, settings: Settings) -> Settings:
     kept: dict[str, Any] = {name: job.settings[name] for name in KEPT if name in job.settings}
     if kept.get("model") is None:
         kept.pop("model", None)
+    for name in OWN_CAPS:
+        caps = [cap for cap in (job.settings.get(name), getattr(settings, name)) if cap is not None]
+        kept[name] = min(caps, default=None)
     return restored_settings(settings, **kept)
 
 

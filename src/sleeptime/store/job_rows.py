@@ -49,12 +49,14 @@ async def add_job(
 
     Returns:
         the job, and whether it is new. One that is not goes on when a user asks for it now, whatever it waits for, and
-        is by hand from here on. When a trigger does, it goes on if it stands still though no user paused it.
+        is by hand from here on, under the caps that come with it now. When a trigger does, it goes on if it stands still
+        though no user paused it.
     """
     found = await _same_work(connection, head.id, new.work)
     if found is not None:
         if new.trigger == Trigger.HAND:
-            await _set(connection, found.id, {"trigger": new.trigger, "priority": new.priority})
+            asked_for = {"trigger": new.trigger, "priority": new.priority, "settings": dict(new.settings)}
+            await _set(connection, found.id, asked_for)
             await go_on(connection, found.id)
         elif found.state is JobState.PAUSED and found.wanted is not Wanted.PAUSE:
             await resume(connection, found.id)

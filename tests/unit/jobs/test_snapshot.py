@@ -54,6 +54,24 @@ def test_a_worker_does_what_was_asked_for_and_keeps_its_own_for_the_rest() -> No
     assert (settings.database_url, settings.concurrency, settings.max_tokens_per_job) == ("sqlite:///own.db", 2, 500)
 
 
+@pytest.mark.parametrize(
+    ("asked", "own", "held"), [(10, None, 10), (None, 20, 20), (10, 20, 10), (20, 10, 10), (None, None, None)]
+)
+def test_of_the_caps_where_it_is_asked_for_and_where_it_runs_the_tighter_one_holds(
+    asked: int | None, own: int | None, held: int | None
+) -> None:
+    new = asked_for(max_tokens_per_job=asked, max_usd_per_job=asked)
+    assert new.work == asked_for().work, "the same work under another cap is the same work"
+    mine = Settings(database_url="sqlite:///own.db", max_tokens_per_job=own, max_usd_per_job=own)
+    caps = settings_of(taken(new), mine).caps.job
+    assert (caps.max_tokens, caps.max_usd) == (held, held)
+
+
+def test_a_job_that_a_trigger_calls_for_brings_no_cap() -> None:
+    new = new_job("v1", Settings(database_url="sqlite:///x.db", max_tokens_per_job=10), trigger="change")
+    assert settings_of(taken(new), Settings(database_url="sqlite:///own.db")).max_tokens_per_job is None
+
+
 def test_a_model_without_a_name_is_no_setting_of_a_worker() -> None:
     new = new_job("v1", Settings(database_url="sqlite:///x.db"), trigger="hand", given=ScriptedModel([]))
     assert new.settings["model"] is None
