@@ -39,6 +39,7 @@ class JobState(StrEnum):
     from     to       by
     ======== ======== ===============================================================
     queued   running  a worker that takes its present run
+    queued   waiting  a worker would begin it, and the window of its policy is closed
     queued   queued   the queue has lost it: another run
     queued   paused   `pause`, at once
     queued   over     `cancel`, at once

@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from random import Random
 
@@ -29,7 +28,6 @@ from sleeptime.core.outcome import Outcome
 from sleeptime.core.policy import Policy
 from sleeptime.core.price import Tier
 from sleeptime.core.totals import Totals
-from sleeptime.core.trigger import Trigger
 from sleeptime.gate.caps import PatientLedger, UnderWay
 from sleeptime.jobs.brake import BrakedCalls
 from sleeptime.jobs.snapshot import agenda_of, settings_of, sleep_settings
@@ -162,7 +160,6 @@ class SleepJob:
         job, store = self._job, self._store
         policy = (await store.policies.standing(job.context)).policy or Policy()
         settings = changed_settings(settings_of(job, self._means.settings), **policy.limits)
-        await self._check_window(policy, settings.tier)
         model = await self._means.open_model(settings)
         await QUERIES.let_pass()
         unstudied = await store.unstudied(job.context, job.context_version, job.base)
@@ -202,22 +199,6 @@ class SleepJob:
             return await self._over(Ending(result.outcome, result.reason or result.outcome.value), result=result)
         committed = await self._commit(result.learned, result, settings)
         return Ran(JobState.OVER, committed.outcome, result, committed)
-
-    async def _check_window(self, policy: Policy, tier: Tier) -> None:
-        """Let a sleep that a trigger called for begin only while the window of its policy is open.
-
-        It may have stood in the queue since the window closed. Batches that were sent are collected at any time.
-
-        Raises:
-            NotNow: the window is closed.
-        """
-        job = self._job
-        if policy.window is None or job.trigger == Trigger.HAND:
-            return
-        now = datetime.now(UTC)
-        opening = policy.window.next_opening(now)
-        if opening > now and not (tier is Tier.BATCH and await self._store.batches.entries(job.id)):
-            raise NotNow(f"its window is {policy.window}", opening)
 
     def _ledger(self, model: Model, caps: Caps) -> CallLedger:
         means = self._means

@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, exists, insert, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sleeptime.core.errors import StoreError
 from sleeptime.core.job import IN_QUEUE, MAX_DEATHS, Ending, Job, JobState, NewJob, Wanted, work_digest
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.text import kept_text
@@ -22,7 +23,9 @@ from sleeptime.store import ledger_rows
 from sleeptime.store.context_rows import Head, find_head
 from sleeptime.store.entry import Status
 from sleeptime.store.listed import Listed, listed
+from sleeptime.store.policy_rows import load_policy
 from sleeptime.store.tables import ContextRow, JobRow, LearnedRow
+from sleeptime.store.wake_rows import PARKED
 
 CANCELLED: Final = Ending(Outcome.SKIPPED, "cancelled")
 
@@ -49,8 +52,8 @@ async def add_job(
 
     Returns:
         the job, and whether it is new. One that is not goes on when a user asks for it now, whatever it waits for, and
-        is by hand from here on, under the caps that come with it now. When a trigger does, it goes on if it stands still
-        though no user paused it.
+        is by hand from here on, under the caps that come with it now. When a trigger does, it goes on if it stands
+        still though no user paused it.
     """
     found = await _same_work(connection, head.id, new.work)
     if found is not None:
@@ -182,7 +185,8 @@ async def take(connection: AsyncConnection, job_id: str, run: int, worker: str, 
     """Let the worker run a queued job; None when this run is not queued any more.
 
     A job that begins for the first time reads the context as it stands now, and builds on what is live now. Should
-    another job do that same work already, this one is over.
+    another job do that same work already, this one is over. One that a trigger called for begins only while the window
+    of its policy is open, and waits for that; one that has begun goes on at any time.
     """
     queued = and_(JobRow.id == job_id, JobRow.run == run, JobRow.state == JobState.QUEUED)
     locked = select(JobRow.id).where(queued).with_for_update()
@@ -192,6 +196,9 @@ async def take(connection: AsyncConnection, job_id: str, run: int, worker: str, 
     job = await _known(connection, job_id)
     if job.started_at is None:
         head = await find_head(connection, job.tenant, job.context)
+        if job.trigger != Trigger.HAND and (hold := await _hold(connection, head, now)) is not None:
+            await _set(connection, job_id, hold)
+            return None
         work = work_digest(head.version, job.settings)
         if work != job.work and (other := await _same_work(connection, head.id, work)) is not None:
             reason = f"the context changed before it began, and job {other.id} reads it as it stands"
@@ -206,6 +213,17 @@ async def take(connection: AsyncConnection, job_id: str, run: int, worker: str, 
         values |= {"context_version": head.version, "work": work, "base": base, "started_at": now}
     await connection.execute(update(JobRow).where(queued).values(values))
     return await _known(connection, job_id)
+
+
+async def _hold(connection: AsyncConnection, head: Head, now: datetime) -> dict[str, Any] | None:
+    """What keeps a trigger's job on a context from beginning now, as values of its row; None when nothing does."""
+    try:
+        policy = await load_policy(connection, head.id)
+    except StoreError as error:  # a worker of the newer version may take it then
+        return _waiting(now + PARKED, str(error))
+    if policy is None or policy.window is None or (opening := policy.window.next_opening(now)) <= now:
+        return None
+    return _waiting(opening, f"its window is {policy.window}")
 
 
 async def wanted(connection: AsyncConnection, job_id: str, run: int) -> Wanted | None:
@@ -229,8 +247,7 @@ async def finish(connection: AsyncConnection, job_id: str, run: int, ending: End
 async def wait(connection: AsyncConnection, job_id: str, run: int, until: datetime, reason: str) -> bool:
     """Let a running job wait for a moment; False when this run has passed."""
     statement = update(JobRow).where(_is_running(job_id, run), JobRow.wanted == Wanted.RUN)
-    values = {"state": JobState.WAITING, "worker": None, "due_at": until, "reason": kept_text(reason)}
-    return bool((await connection.execute(statement.values(values))).rowcount)
+    return bool((await connection.execute(statement.values(_waiting(until, reason)))).rowcount)
 
 
 async def end_waiting(connection: AsyncConnection, limit: int, *, now: datetime) -> int:
@@ -378,6 +395,10 @@ def _is_running(job_id: str, run: int) -> ColumnElement[bool]:
 def _queued() -> dict[str, Any]:
     still = {"worker": None, "due_at": None, "reason": "", "wanted": Wanted.RUN}
     return {"state": JobState.QUEUED, "run": JobRow.run + 1, **still}
+
+
+def _waiting(until: datetime, reason: str) -> dict[str, Any]:
+    return {"state": JobState.WAITING, "worker": None, "due_at": until, "reason": kept_text(reason)}
 
 
 def _paused(reason: str) -> dict[str, Any]:

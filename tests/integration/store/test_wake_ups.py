@@ -20,6 +20,7 @@ from sleeptime.core.outcome import Outcome
 from sleeptime.core.policy import Policy
 from sleeptime.core.query import Query
 from sleeptime.core.trigger import Rest, Trigger, Unslept
+from sleeptime.core.window import parse_window
 from sleeptime.store import context_rows, job_rows, policy_rows, query_rows, sleep_state_rows, wake_rows
 from sleeptime.store.store import Store
 from sleeptime.store.tables import PolicyRow, WakeUpRow
@@ -63,6 +64,12 @@ async def run_job(store: Store, outcome: Outcome = Outcome.WROTE) -> Job:
     ending = Ending(Outcome.WROTE, "", 1, "d") if outcome is Outcome.WROTE else Ending(outcome, "why")
     assert await store.work.finish(job, ending, BackOff())
     return job
+
+
+def in_two_hours() -> str:
+    """A window that opens then, for an hour."""
+    hour = datetime.now(UTC).hour
+    return f"{(hour + 2) % 24:02}:00-{(hour + 3) % 24:02}:00"
 
 
 def names(due: Sequence[Due]) -> list[str]:
@@ -308,6 +315,47 @@ async def test_a_window_that_closed_while_nobody_looked_is_waited_for_again(shop
     assert await claim(shop, noon) == ()
     assert await shop.work.next_due() == noon.replace(hour=22)
     assert names(await claim(shop, noon.replace(hour=23))) == ["shop"]
+
+
+async def test_a_job_that_waits_for_its_window_reads_the_context_as_it_stands_when_that_opens(shop: Store) -> None:
+    await claim(shop, datetime.now(UTC) + LATER)
+    (job,) = await shop.jobs.list()
+    await set_policy(shop, window=in_two_hours())
+    assert await shop.work.take(job.id, job.run, "w") is None
+    held = await shop.jobs.job(job.id)
+    assert (held.state, held.reason) == (JobState.WAITING, f"its window is {in_two_hours()}")
+    assert (held.started_at, held.due_at) == (None, parse_window(in_two_hours()).next_opening(datetime.now(UTC)))
+    await shop.add_context(context(a="two"))
+    await set_policy(shop, window="00:00-24:00")
+    opened = await shop.jobs.job(job.id)
+    assert opened.state is JobState.QUEUED
+    taken = await shop.work.take(job.id, opened.run, "w")
+    assert taken is not None
+    assert taken.context_version == context(a="two").version
+    assert await shop.work.finish(taken, Ending(Outcome.WROTE, "", 1, "d"), BackOff())
+    assert await row(shop) is None, "there is nothing left for a second job"
+
+
+async def test_a_job_that_has_begun_goes_on_when_its_window_has_closed(shop: Store) -> None:
+    await claim(shop, datetime.now(UTC) + LATER)
+    (job,) = await shop.jobs.list()
+    running = await shop.work.take(job.id, job.run, "w")
+    assert running is not None
+    assert await shop.work.give_up(running) is JobState.QUEUED
+    await set_policy(shop, window=in_two_hours())
+    again = await shop.work.take(job.id, job.run + 1, "w")
+    assert again is not None
+    assert (again.state, again.context_version) == (JobState.RUNNING, job.context_version)
+
+
+async def test_a_job_whose_policy_only_a_newer_version_can_read_waits_for_that(shop: Store) -> None:
+    await claim(shop, datetime.now(UTC) + LATER)
+    (job,) = await shop.jobs.list()
+    async with shop._database._engine.begin() as connection:
+        await connection.execute(update(PolicyRow).values(body={"moon": "full"}))
+    assert await shop.work.take(job.id, job.run, "w") is None
+    held = await shop.jobs.job(job.id)
+    assert (held.state, "a newer version of sleeptime wrote" in held.reason) == (JobState.WAITING, True)
 
 
 async def test_another_policy_is_heard_at_once(shop: Store) -> None:
