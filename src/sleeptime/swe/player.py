@@ -16,6 +16,7 @@ from pydantic_ai.models import Model
 from pydantic_ai.settings import ModelSettings
 
 from sleeptime.core.call import Phase
+from sleeptime.core.errors import InputError
 from sleeptime.core.note import Note
 from sleeptime.swe.arms import Arm, Play, random_files, recent_files, text_files, usual_size
 from sleeptime.swe.attempt import Search, attempt, told_notes
@@ -58,6 +59,13 @@ class Ground:
     def size(self) -> int:
         """How many files its changes usually modify."""
         return usual_size(self.repository)
+
+    def message(self, related: Related) -> str:
+        """What an earlier change says of itself; of one that is not earlier, the title that its task tells."""
+        try:
+            return next(self.repository.at(related.commit).commits(1)).message
+        except InputError:
+            return related.title
 
     @cached_property
     def contents(self) -> dict[str, str]:
@@ -187,7 +195,7 @@ class Player:
                 draft = await explore(
                     self._models(Phase.SLEEP),
                     ground.tools,
-                    Sibling(related.commit, related.title, there),
+                    Sibling(related.commit, ground.message(related), there),
                     contents,
                     steps=self._sleep_steps,
                 )

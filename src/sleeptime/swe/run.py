@@ -146,8 +146,7 @@ async def run(
     book: Book,
     models: Models | None,
     *,
-    log_folder: Path,
-    cache_folder: Path,
+    folder: Path,
     concurrency: int = 4,
     capped: CappedModel | None = None,
     progress: Progress | None = None,
@@ -158,8 +157,7 @@ async def run(
         plan: what.
         book: has what was played before, and gets what is played now.
         models: for agents; None where no arm has one.
-        log_folder: where Inspect writes its logs.
-        cache_folder: where indexes keep what they worked out.
+        folder: where Inspect writes its logs, and indexes keep what they worked out.
         concurrency: agents at work at once.
         capped: the model under the cap, whose refusal ends the run.
         progress: told after every answer.
@@ -179,7 +177,7 @@ async def run(
     if needs_index:
         played.cold = {one.name: _cold(one, plan.replays) for one in plan.fields}
     grounds = {
-        one.name: Grounds(one.repository, _indexer(Cache.of(one.repository.path, cache_folder), plan.replays))
+        one.name: Grounds(one.repository, _indexer(Cache.of(one.repository.path, folder / "cache"), plan.replays))
         for one in plan.fields
     }
     for one in plan.fields:
@@ -194,7 +192,9 @@ async def run(
     ):
         if not group:
             continue
-        why = await evaluate(swe_task(group, player, tally), log_folder, at_once=at_once, max_failures=MAX_FAILURES)
+        why = await evaluate(
+            swe_task(group, player, tally), folder / "logs", at_once=at_once, max_failures=MAX_FAILURES
+        )
         if capped is not None and capped.refusal is not None:
             raise capped.refusal
         if why or tally.failures:

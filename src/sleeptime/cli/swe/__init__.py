@@ -5,8 +5,10 @@ from __future__ import annotations
 import typer
 
 from sleeptime.cli.swe.build import build
+from sleeptime.cli.swe.run import run
 
 swe_app = typer.Typer(
     name="swe", no_args_is_help=True, help="A git repository as the context: which files does a feature touch?"
 )
 swe_app.command("build")(build)
+swe_app.command("run")(run)

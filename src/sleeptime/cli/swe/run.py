@@ -1,0 +1,314 @@
+"""`sleeptime swe run`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sleeptime.cli.lab.consent import CAP_OVER_ESTIMATE, ask_consent
+from sleeptime.cli.options import MODELS, Database, Json
+
+if TYPE_CHECKING:
+    from sleeptime.core.price import Price
+    from sleeptime.settings import Settings
+    from sleeptime.swe.arms import Arm
+    from sleeptime.swe.book import Book
+    from sleeptime.swe.run import Field, Plan, Played
+
+NONE = "none"
+GENERATED = "generated:"
+
+
+def run(
+    repo: Annotated[
+        list[str],
+        typer.Option(
+            metavar="PATH",
+            help="Git repository, PATH@REV, or generated:FAMILY for one that is written with its tasks (shop and "
+            "clinic to tune on, fleet and archive held out). Can be repeated.",
+        ),
+    ],
+    tasks: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Tasks from `swe build`, one file for each repository that is given."),
+    ] = None,
+    arms: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ARMS",
+            help="Of random, recency, content, index, agent, agent+related, agent+notes, with commas between [all "
+            "that the model allows]; random and recency are always there.",
+        ),
+    ] = None,
+    steps: Annotated[str, typer.Option(metavar="N,N", help="Budgets of agents, in steps.")] = "5,10,15,20,30",
+    seeds: Annotated[int, typer.Option(min=1, help="Answers to each task, of arms that draw.")] = 3,
+    model: Annotated[str, typer.Option(metavar="MODEL", help=f"none, or one for agents: {MODELS}.")] = NONE,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Newest tasks of each repository [all].")
+    ] = None,
+    replays: Annotated[int, typer.Option(min=0, help="Earlier commits that the index is tuned on.")] = 30,
+    sleep_steps: Annotated[int, typer.Option(min=1, help="Budget of an agent's sleep on one related change.")] = 20,
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Where results, records and logs go.")] = Path(
+        "swe-results"
+    ),
+    max_usd: Annotated[
+        float | None, typer.Option(metavar="USD", min=0, help="Hard cap on what this run spends [twice the estimate].")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Agents at work at once.")] = 4,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a run that costs money.")] = False,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Play tasks of repositories, and score which files are predicted: precision, recall and F1 with intervals.
+
+    Without a model the index stands beside BM25 alone, the files changed last, and chance. With one, an agent does the
+    same at several budgets: alone, told related changes, and with what sleep has left. A run that costs money shows an
+    estimate and asks; its cap holds whatever the estimate said. One that was stopped goes on where it was. Needs the
+    extras `swe` and `lab`.
+    """
+    from sleeptime.cli.lab.extra import need_extra as need_lab
+    from sleeptime.cli.output import print_json, say
+    from sleeptime.settings import load_settings
+    from sleeptime.swe.extra import need_extra
+
+    need_extra()
+    need_lab("inspect_ai", "matplotlib")
+    from sleeptime.swe.book import Book
+    from sleeptime.swe.results import Results
+    from sleeptime.swe.run import Plan
+
+    settings = load_settings(model=None if model == NONE else model, database_url=database)
+    plan = Plan(
+        _fields(repo, tasks or [], limit, output),
+        _arms(arms, has_model=model != NONE),
+        tuple(_numbers(steps)),
+        seeds,
+        replays,
+        sleep_steps,
+    )
+    book = Book(output / "records", {"model": model, "replays": replays, "sleep_steps": sleep_steps})
+    try:
+        played, price = _play(plan, book, settings, output, max_usd, concurrency, is_agreed=yes)
+        found = Results(plan, book, played, price).as_dict()
+    finally:
+        book.close()
+    found = {"model": model, **found}
+    place = _save(output, found)
+    if as_json:
+        print_json({**found, "output": str(place)})
+        return
+    _show(found)
+    say(f"written: {place} and its figure {place.with_suffix('.svg')}")
+
+
+def _fields(repos: Sequence[str], files: Sequence[Path], limit: int | None, output: Path) -> tuple[Field, ...]:
+    """The repositories with their tasks; generated ones are written below the output folder.
+
+    Raises:
+        InputError: there is not one file of tasks for each repository that is not generated.
+    """
+    from dataclasses import replace
+
+    from sleeptime.core.errors import InputError
+    from sleeptime.swe.repository import Repository
+    from sleeptime.swe.run import Field
+    from sleeptime.swe.tasks import read_tasks
+
+    given = [repo for repo in repos if not repo.startswith(GENERATED)]
+    if len(given) != len(files):
+        raise InputError(
+            f"give one --tasks for each --repo, in their order; got {len(files)} for {len(given)}. `sleeptime swe "
+            "build` makes them"
+        )
+    left, found = iter(files), list[Field]()
+    for repo in repos:
+        if repo.startswith(GENERATED):
+            one = _generated(repo, output)
+        else:
+            opened = Repository.of(repo)
+            one = Field(opened.path.name, opened, read_tasks(next(left)))
+        names = {other.name for other in found}
+        name = next(name for number in range(len(repos)) if (name := _numbered(one.name, number)) not in names)
+        found.append(replace(one, name=name, tasks=one.tasks[-limit:] if limit else one.tasks))
+    return tuple(found)
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name}-{number + 1}" if number else name
+
+
+def _generated(repo: str, output: Path) -> Field:
+    """A repository that is written, or was by an earlier run; ``generated:FAMILY`` or ``generated:FAMILY:SEED``."""
+    from sleeptime.core.errors import InputError
+    from sleeptime.swe.generated import generate
+    from sleeptime.swe.repository import Repository
+    from sleeptime.swe.run import Field
+    from sleeptime.swe.tasks import read_tasks, write_tasks
+
+    _, _, which = repo.partition(":")
+    family, _, seed = which.partition(":")
+    if seed and not seed.isdecimal():
+        raise InputError(f"{repo!r}: a seed is a number, such as generated:{family}:1")
+    folder = output / "repositories"
+    place, lines = folder / f"{family}-{seed or 0}.git", folder / f"{family}-{seed or 0}.jsonl"
+    if not lines.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_tasks(lines, generate(place, family, seed=int(seed or 0)).tasks)
+    return Field(f"{family}-{seed or 0}", Repository.open(place), read_tasks(lines))
+
+
+def _arms(given: str | None, *, has_model: bool) -> tuple[Arm, ...]:
+    from sleeptime.core.errors import InputError
+    from sleeptime.swe.arms import Arm
+
+    if given is None:
+        return tuple(arm for arm in Arm if has_model or not arm.needs_model)
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if unknown := [name for name in names if name not in list(Arm)]:
+        raise InputError(f"arm {unknown[0]!r} is not known; allowed: {', '.join(Arm)}")
+    arms = tuple(map(Arm, names))
+    if not has_model and (agents := [arm for arm in arms if arm.needs_model]):
+        raise InputError(f"{', '.join(agents)} needs a model: give --model, or leave it out")
+    return arms
+
+
+def _numbers(text: str) -> list[int]:
+    from sleeptime.core.errors import InputError
+
+    names = [name.strip() for name in text.split(",")]
+    if not all(name.isdecimal() and int(name) >= 1 for name in names):
+        raise InputError(f"--steps are numbers of at least 1 with commas between, such as 5,10,20; got {text!r}")
+    return [int(name) for name in names]
+
+
+def _play(
+    plan: Plan,
+    book: Book,
+    settings: Settings,
+    output: Path,
+    max_usd: float | None,
+    concurrency: int,
+    *,
+    is_agreed: bool,
+) -> tuple[Played, Price | None]:
+    """Play what is missing; with a model, within a cap and in the ledger."""
+    from sleeptime.cli.output import hint, progress_bar
+    from sleeptime.swe.run import run as play
+
+    with progress_bar("playing") as bar:
+        try:
+            if not any(arm.needs_model for arm in plan.arms):
+                return asyncio.run(play(plan, book, None, folder=output, progress=bar.update)), None
+            work = _with_model(plan, book, settings, output, max_usd, concurrency, bar.update, is_agreed=is_agreed)
+            return asyncio.run(work)
+        except KeyboardInterrupt:
+            hint("interrupted; what came is kept, and the same command goes on where it was")
+            raise
+
+
+async def _with_model(
+    plan: Plan,
+    book: Book,
+    settings: Settings,
+    output: Path,
+    max_usd: float | None,
+    concurrency: int,
+    progress: Any,
+    *,
+    is_agreed: bool,
+) -> tuple[Played, Price | None]:
+    import random
+
+    from sleeptime.core.errors import InputError
+    from sleeptime.lab.cap import CappedModel
+    from sleeptime.models.prices import price_of
+    from sleeptime.resources import Resources
+    from sleeptime.store.calls import StoredCalls
+    from sleeptime.swe.agent import check_model
+    from sleeptime.swe.run import run as play
+
+    resources = Resources(settings, None, random.Random())
+    try:
+        store, model = await resources.store(), await resources.model()
+        check_model(model)
+        price = price_of(model.model_name, model.system, base_url=model.base_url)
+        if max_usd is not None and price is None:
+            raise InputError(f"the price of {model.model_name!r} is unknown, so a cap in USD cannot hold; leave it out")
+        cap_usd = _agreed_cap(plan, book, price, max_usd, is_agreed=is_agreed)
+        capped = None if cap_usd is None or price is None else CappedModel(model, price, cap_usd)
+        ledger = resources.traffic(store).led(StoredCalls(store), model)
+        played = await play(
+            plan,
+            book,
+            lambda phase: resources.metered(capped or model, ledger, phase, "swe run"),
+            folder=output,
+            concurrency=concurrency,
+            capped=capped,
+            progress=progress,
+        )
+    finally:
+        await resources.close()
+    return played, price
+
+
+def _agreed_cap(plan: Plan, book: Book, price: Price | None, max_usd: float | None, *, is_agreed: bool) -> float | None:
+    """The cap of a run that costs money, when the user agrees to it; None for one that costs nothing.
+
+    Raises:
+        InputError: there is nobody to ask.
+        Abort: the user does not agree.
+    """
+    from sleeptime.core.price import billed_cost_usd
+    from sleeptime.swe.run import estimate
+
+    calls, usage = estimate(plan, book)
+    cost = None if price is None else billed_cost_usd(usage, price)
+    if cost == 0 or not calls:
+        return max_usd
+    cap = max_usd if max_usd is not None or cost is None else CAP_OVER_ESTIMATE * cost
+    what = f"up to {calls:,} calls: about {usage.input_tokens:,} input and {usage.output_tokens:,} output tokens"
+    ask_consent(what, cost, cap, is_agreed=is_agreed)
+    return cap
+
+
+def _save(output: Path, found: dict[str, Any]) -> Path:
+    """Write the results and their figure, and return where the results are."""
+    import json
+
+    from sleeptime.swe.figures import f1_figure
+
+    place = output / "results.json"
+    place.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    place.with_suffix(".svg").write_text(f1_figure(found["arms"]), encoding="utf-8")
+    return place
+
+
+def _show(found: dict[str, Any]) -> None:
+    from sleeptime.cli.output import print_table, say
+    from sleeptime.swe.figures import total_tokens
+
+    columns = ["arm", ">F1", "95 % interval", ">precision", ">recall", ">tasks", ">tokens", ">p95 ms", ">cold s"]
+    rows = []
+    for name, of in found["arms"].items():
+        interval = "" if of["f1_interval"] is None else "{:.3f} to {:.3f}".format(*of["f1_interval"])
+        figures = (f"{of[key]:.3f}" for key in ("precision", "recall"))
+        cold = f"{of['cold_s']:.2f}" if of["cold_s"] else ""
+        took = (f"{of['n']:,}", f"{total_tokens(of):,.0f}", f"{of['warm_p95_ms']:.1f}")
+        rows.append([name, f"{of['f1']:.3f}", interval, *figures, *took, cold])
+    print_table(columns, rows)
+    for steps, difference in found["notes_against_agent"]["f1_difference"].items():
+        low, high = difference["interval"] or (float("nan"), float("nan"))
+        say(f"agent+notes against agent at {steps} steps: F1 {difference['mean']:+.3f} ({low:+.3f} to {high:+.3f})")
+    behind = found["notes_against_agent"]["behind_from_steps"]
+    if behind is not None:
+        say(f"the notes cost F1 from {behind} steps on")
+    for line in found["sleep"]["break_even"]:
+        if line["tasks"] is not None:
+            say(
+                f"agent@{line['steps']} is reached with notes at {line['steps_with_notes']} steps; the sleep pays for "
+                f"itself after {line['tasks']:.1f} tasks, in tokens"
+            )
