@@ -109,6 +109,11 @@ class Index:
         """The files that may be named, in order."""
         return self._moment.paths
 
+    @property
+    def past(self) -> Past:
+        """The commits, and what they touched."""
+        return self._corpus.past
+
     def search(self, query: str, limit: int = 20) -> tuple[Found, ...]:
         """The files that a change is likeliest to touch, best first, with reasons.
 

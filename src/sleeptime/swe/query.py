@@ -12,6 +12,7 @@ TITLE_WEIGHT: Final = 2.0
 """A word of the first line counts so many times as much as one below it."""
 
 _TRAILER: Final = re.compile(r"[A-Z][A-Za-z]*(?:-[A-Za-z]+)+: \S")
+_MERGE: Final = re.compile(r"Merge pull request #\d+ from \S+$")
 _URL: Final = re.compile(r"https?://\S+")
 
 
@@ -43,10 +44,10 @@ class Query:
 
 
 def cleaned(text: str) -> list[str]:
-    """The lines of a message that say something: no blank ones, no trailers, no addresses of pages.
+    """The lines of a message that say something: no blank ones, no trailers, no addresses, nothing that a host wrote.
 
     >>> cleaned("add --csv, see https://example.org/1\\n\\nSigned-off-by: A. Person")
     ['add --csv, see ']
     """
     lines = [_URL.sub("", line) for line in text.splitlines()]
-    return [line for line in lines if line.strip() and not _TRAILER.match(line)]
+    return [line for line in lines if line.strip() and not (_TRAILER.match(line) or _MERGE.match(line))]

@@ -16,7 +16,7 @@ from sleeptime.swe.cache import Cache
 from sleeptime.swe.corpus import assembled, listing
 from sleeptime.swe.fusion import Evidence, ranked
 from sleeptime.swe.history import is_source
-from sleeptime.swe.query import Query
+from sleeptime.swe.query import Query, cleaned
 from sleeptime.swe.signals import Corpus, Moment, Searched
 
 if TYPE_CHECKING:
@@ -34,11 +34,12 @@ MAX_CHANGES: Final = 30
 
 _KIND: Final = "replay"
 _CHORE: Final = re.compile(
-    r"\b(?:bump\w*|dependenc\w+|fix(?:e[sd])?|format\w*|lint\w*|merge\w*|refactor\w*|release\w*|renam\w+|revert\w*"
-    r"|sort\w*|tid(?:y|ied)|typos?|upgrade\w*)\b",
+    r"^(?:[\w./ ,()-]{1,40}: *)?"
+    r"(?:bump|fix(?:e[sd])?|format|merge|refactor\w*|release|rename|revert|sort|tidy|upgrade)\b"
+    r"|\b(?:dependenc\w+|formatter|lint\w*|typos?)\b",
     re.IGNORECASE,
 )
-"""Words of titles that ask for no feature."""
+"""Titles that ask for no feature."""
 
 
 def replayable(past: Past, number: int) -> tuple[int, ...]:
@@ -60,8 +61,8 @@ def _is_feature(commit: Commit) -> bool:
         len(modified) >= MIN_FILES
         and MIN_SOURCE_FILES <= sources <= MAX_SOURCE_FILES
         and len(commit.changes) <= MAX_CHANGES
-        and not _CHORE.search(commit.title)
-        and bool(Query.of(commit.message).weights)
+        and bool(said := cleaned(commit.message))
+        and not _CHORE.search(said[0].strip())
     )
 
 

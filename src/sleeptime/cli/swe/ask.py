@@ -1,0 +1,70 @@
+"""`sleeptime swe ask`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sleeptime.cli.options import ContextName, Database, Json
+
+if TYPE_CHECKING:
+    from sleeptime.settings import Settings
+    from sleeptime.store.store import Store
+    from sleeptime.swe.context import Answered
+    from sleeptime.swe.index import Progress
+
+
+def ask(
+    name: ContextName,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="What is to be changed, in words.", show_default=False)],
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="At most so many files.")] = 10,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Which files a change touches, best first, each with its reasons. Calls no model.
+
+    What is marked is what the change is expected to touch; the rest may be worth a look. Reads what `swe sleep` has
+    left, and where that has not run, or the context has changed since, what is missing first.
+    """
+    from sleeptime.cli.output import hint, print_json
+    from sleeptime.cli.swe.session import run_on_store
+    from sleeptime.swe import context
+
+    async def work(store: Store, settings: Settings, progress: Progress) -> Answered:
+        return await context.ask(store, name, query, limit=limit, progress=progress, warn=hint)
+
+    answered = run_on_store(work, f"indexing {name}", database)
+    print_json(_as_dict(name, query, answered)) if as_json else _show(answered)
+
+
+def _as_dict(name: str, query: str, answered: Answered) -> dict[str, Any]:
+    from sleeptime.core.text import kept_text
+
+    files = [
+        {"path": kept_text(found.path), "score": found.score, "reasons": list(map(kept_text, found.reasons))}
+        for found in answered.files
+    ]
+    return {
+        "context": name,
+        "commit": answered.commit_id,
+        "query": query,
+        "files": files,
+        "predicted": list(map(kept_text, answered.predicted)),
+        "latency_ms": round(1e3 * answered.latency_s, 3),
+    }
+
+
+def _show(answered: Answered) -> None:
+    from sleeptime.cli.output import hint, print_table
+
+    if not answered.files:
+        hint("no file has anything to do with it; ask in the words of the code or of its commits")
+        return
+    expected = set(answered.predicted)
+    rows = [
+        ("*" if found.path in expected else "", found.path, f"{found.score:.2f}", "; ".join(found.reasons))
+        for found in answered.files
+    ]
+    print_table(["", "file", ">likely", "why"], rows)
+    hint(f"* expected to be touched: {len(expected)} files; found in {1e3 * answered.latency_s:.1f} ms")
