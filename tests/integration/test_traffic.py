@@ -12,13 +12,14 @@ from sqlalchemy import select
 from sleeptime import Part, Sleeptime
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.price import Tier
+from sleeptime.models import pace
 from sleeptime.models.prices import price_of
 from sleeptime.models.scripted import ToolCall
 from sleeptime.settings import Settings
 from sleeptime.store.store import Store
 from sleeptime.store.tables import RateRow
 from tests.support.batch_server import BatchServer, Json, Refused, batch_server
-from tests.support.jobs import PATIENCE_S
+from tests.support.jobs import PATIENCE_S, until
 
 APPLES = Part("apples", "Tom has 3 bags of 24 apples.")
 NOTES = ToolCall("write_notes", {"notes": [{"kind": "derived", "text": "Tom has 72 apples.", "parts": ["apples"]}]})
@@ -61,6 +62,28 @@ async def test_a_sleep_waits_while_its_provider_fails_and_then_goes_on_by_itself
         "alone for a while; queries are not held back"
     }
     assert [(row.totals.calls, row.totals.failed_calls) for row in calls] == [(4, 3)]
+
+
+@pytest.mark.parametrize("wish", ["pause", "cancel"])
+async def test_a_sleep_that_waits_for_its_turn_at_the_provider_stops_when_a_user_says_so(
+    database_url: str, server: BatchServer, store: Store, monkeypatch: pytest.MonkeyPatch, wish: str
+) -> None:
+    monkeypatch.setattr(pace, "_begin_s", lambda minute: minute * 60.0 + 86_400)  # the next minute never comes
+    async with sleeptime_on(
+        database_url, max_requests_per_minute=1, max_turn_wait_s=3_600, drafts=2, concurrency=1
+    ) as sleeptime:
+        await sleeptime.add("apples", APPLES)
+        sleeping = asyncio.create_task(sleeptime.sleep("apples"))
+
+        async def has_made_a_call() -> bool:
+            return [call.outcome for call in await store.ledger.calls()] == ["ok"]
+
+        await until(has_made_a_call, "the first call has been made")
+        (job,) = await sleeptime.jobs()
+        await getattr(sleeptime, wish)(job.id)
+        slept = await asyncio.wait_for(sleeping, PATIENCE_S)
+    assert slept.outcome is Outcome.SKIPPED
+    assert len(await store.ledger.calls()) == 1
 
 
 async def test_a_query_is_answered_while_sleep_leaves_the_provider_alone(

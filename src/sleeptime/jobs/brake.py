@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Final
 
 from sleeptime.core.call import Call, CallLedger
@@ -39,6 +38,14 @@ class BrakedCalls:
         self.is_pulled = False
         """Whether a call was not begun because the job is to stop."""
 
+    async def is_to_stop(self) -> bool:
+        """Whether the job is to stop.
+
+        Raises:
+            StoreError: the database is away.
+        """
+        return self._is_stopping() or await self._work.wanted(self._job) is not Wanted.RUN
+
     async def begin(self, call: Call) -> None:
         """As `CallLedger.begin`.
 
@@ -46,7 +53,7 @@ class BrakedCalls:
             NotNow: the job is to stop; or the database is away, which is no fault of a draft.
         """
         try:
-            if self._is_stopping() or await outlast(partial(self._work.wanted, self._job)) is not Wanted.RUN:
+            if await outlast(self.is_to_stop):
                 self.is_pulled = True
                 raise NotNow("the job is to stop", datetime.now(UTC))
             await QUERIES.let_pass()

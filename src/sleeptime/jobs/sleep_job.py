@@ -31,6 +31,7 @@ from sleeptime.core.totals import Totals
 from sleeptime.gate.caps import PatientLedger, UnderWay
 from sleeptime.jobs.brake import BrakedCalls
 from sleeptime.jobs.snapshot import agenda_of, settings_of, sleep_settings
+from sleeptime.jobs.watch import WatchedCalls
 from sleeptime.models.batch import JobBatches
 from sleeptime.models.budgets import sleep_effort
 from sleeptime.models.metered import MeteredModel
@@ -205,7 +206,8 @@ class SleepJob:
         self._stored = StoredCalls(self._store, caps, worker=means.worker_id)
         self._brake = BrakedCalls(self._stored, means.store.work, self._job, means.is_stopping)
         patient = PatientLedger(self._brake, means.under_way)
-        return patient if means.traffic is None else means.traffic.led(patient, model)
+        ledger = patient if means.traffic is None else means.traffic.led(patient, model)
+        return WatchedCalls(ledger, self._brake)
 
     async def _commit(self, learned: LearnedContext, result: SleepResult, settings: Settings) -> Committed:
         """Keep what was learned and let the job be over, in one transaction."""
