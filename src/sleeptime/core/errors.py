@@ -23,6 +23,7 @@
     │   └── RequestRejected         any other 4xx; carries ``status``
     │       └── PromptRejected      for what this prompt holds: another one may pass
     └── StoreError                  the database refused or is not what we expect
+        └── StoreAway               it cannot be reached, or has no means to answer: the same may succeed later
 
 A message says what was given, what is allowed and what to do. Errors of other libraries are mapped onto this tree where
 they enter, with ``raise ... from``.
@@ -171,3 +172,7 @@ class PromptRejected(RequestRejected):
 
 class StoreError(SleeptimeError):
     """The database refused an operation or is not in the state we expect."""
+
+
+class StoreAway(StoreError):
+    """The database cannot be reached, or lacks the means to answer; nothing is wrong with what was asked of it."""

@@ -6,18 +6,14 @@ One that may go on lets queries of its process pass first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime
 
 from sleeptime.core.call import Call, CallLedger
-from sleeptime.core.errors import NotNow, StoreError
+from sleeptime.core.errors import NotNow
 from sleeptime.core.job import Job, Wanted
 from sleeptime.core.lane import QUERIES
 from sleeptime.store.outage import outlast
 from sleeptime.store.work_store import WorkStore
-
-AWAY: Final = timedelta(seconds=10)
-"""A job whose call could not be kept is tried again after this."""
 
 
 class BrakedCalls:
@@ -50,16 +46,13 @@ class BrakedCalls:
         """As `CallLedger.begin`.
 
         Raises:
-            NotNow: the job is to stop; or the database is away, which is no fault of a draft.
+            NotNow: the job is to stop.
         """
-        try:
-            if await outlast(self.is_to_stop):
-                self.is_pulled = True
-                raise NotNow("the job is to stop", datetime.now(UTC))
-            await QUERIES.let_pass()
-            await self._inner.begin(call)
-        except StoreError as error:
-            raise NotNow(str(error), datetime.now(UTC) + AWAY) from error
+        if await outlast(self.is_to_stop):
+            self.is_pulled = True
+            raise NotNow("the job is to stop", datetime.now(UTC))
+        await QUERIES.let_pass()
+        await self._inner.begin(call)
 
     async def end(self, call: Call, reply: str | None = None) -> None:
         """As `CallLedger.end`."""

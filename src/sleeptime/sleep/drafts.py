@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pydantic_ai.models import Model
@@ -13,7 +14,7 @@ from pydantic_ai.settings import ModelSettings, merge_model_settings
 from pydantic_ai.tools import ToolDefinition
 
 from sleeptime.core.context import Context
-from sleeptime.core.errors import CapReached, InputError, NotNow
+from sleeptime.core.errors import CapReached, InputError, NotNow, StoreAway
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.tokens import TokenCounter, approximate_tokens
 from sleeptime.prompts.load import Prompt, load_prompt
@@ -26,6 +27,9 @@ from sleeptime.sleep.settings import SleepSettings, Strategy
 from sleeptime.telemetry.telemetry import SILENT, Telemetry, spend_attributes
 
 log = logging.getLogger(__name__)
+
+AWAY: Final = timedelta(seconds=10)
+"""A draft of which a call could not be kept, or looked for, is made again after this."""
 
 Progress = Callable[[int, int], None]
 """Told after every draft: how many are done, and of how many."""
@@ -186,7 +190,7 @@ async def make_draft(
     Raises:
         InputError: the model cannot take this context or these settings at all.
         CapReached: a cap on spend leaves no room for the next call.
-        NotNow: the next call has to wait; the draft can be made later.
+        NotNow: the next call has to wait, or the database is away; the draft can be made later.
     """
     procedure = _PROCEDURES[settings.strategy]
     dialogue = Dialogue(
@@ -204,6 +208,8 @@ async def make_draft(
         return await procedure.run(dialogue, context, settings, count)
     except (InputError, CapReached, NotNow):
         raise
+    except StoreAway as error:  # no fault of the draft: what was kept of it costs nothing again
+        raise NotNow(str(error), datetime.now(UTC) + AWAY) from error
     except forgiven as error:  # the edge of a draft: whatever happened, the other drafts count
         log.info("draft %d of context %r failed", index, context.name, exc_info=True)
         return Draft(Outcome.FAILED, (), f"{type(error).__name__}: {error}", dialogue.usage)

@@ -20,7 +20,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemy
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
-from sleeptime.core.errors import InputError, StoreError
+from sleeptime.core.errors import InputError, StoreAway, StoreError
+from sleeptime.store.outage import is_away
 from sleeptime.store.turns import Turns
 
 URL_FORMS: Final = "sqlite:///relative.db, sqlite:////absolute.db or postgresql://user:password@host:port/database"
@@ -184,7 +185,8 @@ class Database:
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             where = self.url.render_as_string(hide_password=True)
             cause = getattr(error, "orig", None) or error
-            raise StoreError(f"the database {where} refused: {str(cause).strip() or type(cause).__name__}") from error
+            kind = StoreAway if is_away(error) else StoreError
+            raise kind(f"the database {where} refused: {str(cause).strip() or type(cause).__name__}") from error
         except ValueError as error:  # of the types that read a column
             where = self.url.render_as_string(hide_password=True)
             raise StoreError(f"the database {where} holds what we never wrote: {error}; restore a backup") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
 import threading
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from sleeptime.core.call import Call, Phase
-from sleeptime.core.errors import InputError, StoreError
+from sleeptime.core.errors import InputError, StoreAway, StoreError
 from sleeptime.core.usage import Usage
 from sleeptime.store.database import Database, parse_url
 from sleeptime.store.store import Store
@@ -67,6 +68,34 @@ async def test_a_database_that_cannot_be_opened_says_where_and_hides_the_passwor
         await Store.open(f"sqlite:///{tmp_path / 'text.db'}")
 
 
+async def test_a_machine_without_file_descriptors_lets_the_database_be_away(tmp_path: Path) -> None:
+    async with await Store.open(f"sqlite:///{tmp_path / 'a.db'}") as store, store._database.reading():
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            with pytest.raises(StoreAway, match="unable to open database file"):
+                await store.contexts()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert await store.contexts() == ()
+
+
+async def test_a_file_that_another_keeps_to_itself_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sleeptime.store.database.BUSY_TIMEOUT_S", 0)
+    path = tmp_path / "a.db"
+    async with await Store.open(f"sqlite:///{path}") as store:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreAway, match="locked"):
+            await store.add_context(context(a="one"))
+        other.close()
+
+
+async def test_a_server_that_is_gone_is_away(tmp_path: Path) -> None:
+    with pytest.raises(StoreAway):
+        await Store.open("postgresql://me@127.0.0.1:1/none")
+
+
 async def test_a_broken_statement_is_a_store_error_and_is_not_tried_again(database_url: str) -> None:
     database = await Database.connect(database_url)
     tries = []
@@ -75,8 +104,9 @@ async def test_a_broken_statement_is_a_store_error_and_is_not_tried_again(databa
         tries.append(connection)
         await connection.execute(text("SELECT * FROM nowhere"))  # type: ignore[attr-defined]  # an AsyncConnection
 
-    with pytest.raises(StoreError, match="nowhere"):
+    with pytest.raises(StoreError, match="nowhere") as refused:
         await database.write(operation)
+    assert not isinstance(refused.value, StoreAway)
     assert len(tries) == 1
     await database.close()
 
@@ -117,8 +147,9 @@ async def test_a_sqlite_file_that_cannot_be_opened_leaves_no_thread(tmp_path: Pa
 async def test_a_number_too_large_is_a_store_error(database_url: str) -> None:
     async with await Store.open(database_url) as store:
         call = Call(phase=Phase.WAKE, model="m", usage=Usage(output_tokens=10**30))
-        with pytest.raises(StoreError):
+        with pytest.raises(StoreError) as refused:
             await store.ledger.end(call)
+        assert not isinstance(refused.value, StoreAway), "the same would be refused again"
 
 
 async def test_a_transaction_that_reads_sees_one_moment(database_url: str) -> None:

@@ -1,14 +1,11 @@
-"""Brake: a job that is to stop begins no call; a database that is away lets it wait, and stops nothing."""
+"""Brake: a job that is to stop begins no call, and those under way end."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.call import OK, RUNNING, Call, Phase
 from sleeptime.core.caps import Caps
@@ -16,7 +13,6 @@ from sleeptime.core.errors import NotNow
 from sleeptime.core.job import Job
 from sleeptime.core.usage import Usage
 from sleeptime.jobs.brake import BrakedCalls
-from sleeptime.store import outage
 from sleeptime.store.calls import StoredCalls
 from sleeptime.store.store import Store
 from tests.support.jobs import asked_for, known_as, sleep_settings
@@ -53,13 +49,6 @@ def call_of(job: Job, key: str = "0.0") -> Call:
 
 async def keys(store: Store, job: Job) -> list[str | None]:
     return [call.key for call in await store.ledger.of_job(job.id)]
-
-
-async def change(store: Store, statement: str) -> None:
-    async def operation(connection: AsyncConnection) -> None:
-        await connection.execute(text(statement))
-
-    await store._database.write(operation)
 
 
 async def test_a_call_of_a_job_that_may_go_on_is_begun(store: Store, job: Job) -> None:
@@ -118,22 +107,5 @@ async def test_a_job_that_was_resumed_in_time_goes_on(store: Store, job: Job) ->
     await store.jobs.pause(job.id)
     await store.jobs.resume(job.id)
     brake = braked(store, job)
-    await brake.begin(call_of(job))
-    assert (await keys(store, job), brake.is_pulled) == (["0.0"], False)
-
-
-@pytest.mark.parametrize("table", ["job", "call"])
-async def test_while_the_database_is_away_a_call_waits_and_the_brake_is_not_pulled(
-    store: Store, job: Job, monkeypatch: pytest.MonkeyPatch, table: str
-) -> None:
-    """A table that is gone is refused as a server that is away is: when asked what is wanted, or to keep the call."""
-    monkeypatch.setattr(outage, "WAITS_S", (0.0, 0.0))
-    brake, before = braked(store, job), datetime.now(UTC)
-    await change(store, f"ALTER TABLE {table} RENAME TO away")
-    with pytest.raises(NotNow) as waits:
-        await brake.begin(call_of(job))
-    assert waits.value.until > before
-    assert not brake.is_pulled
-    await change(store, f"ALTER TABLE away RENAME TO {table}")
     await brake.begin(call_of(job))
     assert (await keys(store, job), brake.is_pulled) == (["0.0"], False)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sleeptime.core.context import Context, Part
-from sleeptime.core.errors import CapReached, NotNow
+from sleeptime.core.errors import CapReached, NotNow, StoreAway, StoreError
 from sleeptime.core.outcome import Outcome
 from sleeptime.models.scripted import AnyReply, ScriptedModel, ToolCall
 from sleeptime.sleep.settings import SleepSettings
@@ -28,6 +28,17 @@ async def test_a_draft_that_has_to_wait_lets_the_others_go_on_and_the_earliest_m
         await sleep_on(model, CONTEXT, SleepSettings(drafts=3, concurrency=1))
     assert raised.value.until == SOON
     assert len(model.requests) == 3, "the third draft was made though the first had to wait"
+
+
+async def test_a_draft_waits_for_a_database_that_is_away_and_fails_where_it_refuses() -> None:
+    before = datetime.now(UTC)
+    model = ScriptedModel([StoreAway("gone"), NOTE])
+    with pytest.raises(NotNow, match="gone") as raised:
+        await sleep_on(model, CONTEXT, SleepSettings(drafts=2, concurrency=1))
+    assert raised.value.until > before
+    assert len(model.requests) == 2
+    result = await sleep_on(ScriptedModel([StoreError("never"), NOTE]), CONTEXT, SleepSettings(drafts=2, concurrency=1))
+    assert (result.outcome, result.drafts) == (Outcome.WROTE, 1)
 
 
 NOTE = ToolCall("write_notes", {"notes": [{"kind": "derived", "text": "Tom has 72 apples.", "parts": ["a.md"]}]})
