@@ -104,7 +104,7 @@ class _Fields:
     def find(self, what: str) -> Any:
         """The first field of this meaning that is not empty; None when there is none."""
         for name in _NAMES[what]:
-            if self._given.get(name) not in (None, "", [], {}):
+            if _holds(self._given.get(name)):
                 self._taken.add(name)
                 return self._given[name]
         return None
@@ -116,12 +116,16 @@ class _Fields:
         return kept_text(str(value)).strip() if is_plain else ""
 
     def unread(self) -> set[str]:
-        """Names of fields that nothing was taken from."""
-        return set(self._given) - self._taken
+        """Names of fields that hold something that was not taken."""
+        return {name for name, value in self._given.items() if _holds(value)} - self._taken
+
+
+def _holds(value: Any) -> bool:
+    return value not in (None, "", [], {})
 
 
 def _task(fields: _Fields, repository: Repository) -> Task:
-    name = fields.text("repository")
+    own_id, name = fields.text("id"), fields.text("repository")
     base_id = _commit_id(fields.find("base"))
     query = "\n\n".join(text for text in (fields.text("title"), fields.text("body")) if text)
     related = tuple(_siblings(fields.find("related")))
@@ -140,7 +144,7 @@ def _task(fields: _Fields, repository: Repository) -> Task:
     if not modified:
         raise _NoTask("no modified file that is there at its base commit")
     return Task(
-        id=fields.text("id") or _commit_id(own_commit)[:16] or base_id[:16],
+        id=own_id or _commit_id(own_commit)[:16] or base_id[:16],
         base_commit=base_id,
         query=query,
         modified_all=modified,

@@ -13,12 +13,11 @@ _MERGE_TITLE: Final = re.compile(
     r"|(?:commit|tag) .*|.* into .*)"
 )
 _URL: Final = re.compile(r"<?\bhttps?://[^\s>)\]]+>?")
-_COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
-_NUMBER: Final = re.compile(r"\s*\((?:[A-Za-z]+-|#|!|GH-)\d+\)|(?<!\w)(?:#|!|GH-)\d+\b")
+_NUMBER: Final = re.compile(r" ?\((?:[A-Za-z]+-|#|!|GH-)\d+\)|(?<!\w)(?:#|!|GH-)\d+\b")
 _TRAILER: Final = re.compile(r"[A-Z][A-Za-z]*(?:-[A-Za-z]+)+: ?\S.*")
 _ONE_WORD_TRAILER: Final = re.compile(
     r"(?:Acked|BUG|Bug|CC|Cc|Close[sd]?|Differential Revision|Fix(?:e[sd])?|Issue|Link|PR|Refs?|References|Related"
-    r"|Resolve[sd]?|See|See also|Task|Tested|Tracking)(?:: ?\S.*| *)|git-svn-id: .*|\(cherry picked from commit .*\)"
+    r"|Resolve[sd]?|See|See also|Task|Tested|Tracking)(?::.*| *)|git-svn-id: .*|\(cherry picked from commit .*\)"
 )
 _CONFLICTS: Final = re.compile(r"#?\s*Conflicts:\s*")
 _PREFIX: Final = re.compile(r"(?P<kind>[A-Za-z]+)(?:\([^)]*\))?!?:\s+")
@@ -45,7 +44,7 @@ def query_of(message: str) -> str:
 
     A merge that says nothing else gives the words of its branch. "" where nothing is left.
     """
-    text = _COMMENT.sub("", message).replace("\r\n", "\n").lstrip()
+    text = _without_comments(message).replace("\r\n", "\n").lstrip()
     title, _, rest = text.partition("\n")
     merge = _MERGE_TITLE.fullmatch(title.strip())
     kept = [_plain(line) for line in _without_conflicts(rest.split("\n")) if not _is_trailer(line.strip())]
@@ -56,8 +55,8 @@ def query_of(message: str) -> str:
 
 def adds_a_feature(query: str) -> bool:
     """Whether the first line says that something new can be done."""
-    kind, words = _kind_and_words(query)
-    return kind in _FEATURE_KINDS or _FEATURE_VERB.search(words) is not None
+    kind, _ = _kind_and_words(query)
+    return kind in _FEATURE_KINDS or _FEATURE_VERB.search(query.partition("\n")[0]) is not None
 
 
 def is_upkeep(query: str) -> bool:
@@ -70,6 +69,16 @@ def _kind_and_words(query: str) -> tuple[str, str]:
     title = query.partition("\n")[0]
     prefix = _PREFIX.match(title)
     return ("", title) if prefix is None else (prefix["kind"].lower(), title[prefix.end() :])
+
+
+def _without_comments(text: str) -> str:
+    """The text without comments of HTML, which templates of pull requests are full of."""
+    before, *pieces = text.split("<!--")
+    kept = [before]
+    for piece in pieces:
+        comment, end, after = piece.partition("-->")
+        kept.append(after if end else f"<!--{comment}")
+    return "".join(kept)
 
 
 def _without_conflicts(lines: list[str]) -> list[str]:

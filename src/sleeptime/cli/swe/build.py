@@ -91,7 +91,7 @@ def _build(
             progress=bar.update,
         )
     if is_told:
-        hint(f"{len(built.tasks):,} tasks of {built.num_commits:,} commits")
+        hint(f"{_tasks(built.tasks)} of {built.num_commits:,} commits")
         for one, count in built.removed.items():
             hint(f"  {count:>6,} removed by {one}: {REASONS[one]}")
     if related == RelatedFrom.PAPER_CLUSTER:
@@ -115,7 +115,7 @@ def _read(repository: Repository, released: str, *, is_told: bool) -> tuple[tupl
         read = asyncio.run(read_sources([released], Collector(can_skip=False), bar.update))
     found = released_tasks(read.rows, repository)
     if is_told:
-        hint(f"{len(found.tasks):,} tasks of {found.num_rows:,} rows")
+        hint(f"{_tasks(found.tasks)} of {found.num_rows:,} rows")
         for reason, count in found.left_out.items():
             hint(f"  {count:>6,} left out: {reason}")
         if found.unread_fields:
@@ -156,7 +156,11 @@ def _say(output: Path | None, tasks: tuple[Task, ...]) -> None:
     from sleeptime.cli.output import say
 
     if output is not None:
-        say(f"{output}: {len(tasks):,} {'task' if len(tasks) == 1 else 'tasks'}")
+        say(f"{output}: {_tasks(tasks)}")
         return
     for task in tasks:
         say(json.dumps(task.as_dict()))
+
+
+def _tasks(tasks: tuple[Task, ...]) -> str:
+    return "1 task" if len(tasks) == 1 else f"{len(tasks):,} tasks"
