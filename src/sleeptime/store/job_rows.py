@@ -25,7 +25,7 @@ from sleeptime.store.entry import Status
 from sleeptime.store.listed import Listed, listed
 from sleeptime.store.policy_rows import load_policy
 from sleeptime.store.tables import ContextRow, JobRow, LearnedRow
-from sleeptime.store.wake_rows import PARKED
+from sleeptime.store.wake_rows import PARKED, settle
 
 CANCELLED: Final = Ending(Outcome.SKIPPED, "cancelled")
 
@@ -290,16 +290,19 @@ async def give_up(
         where the job stands now: over or paused when a user wanted that, else queued again; None when this run had
         passed.
     """
-    found = select(JobRow.wanted).where(_is_running(job_id, run)).with_for_update()
-    want = (await connection.execute(found)).scalar_one_or_none()
-    if want is None:
+    found = select(JobRow.wanted, JobRow.context_id).where(_is_running(job_id, run)).with_for_update()
+    row = (await connection.execute(found)).one_or_none()
+    if row is None:
         return None
+    want: str = row.wanted
     if want == Wanted.CANCEL:
-        await _end(connection, _is_running(job_id, run), CANCELLED, now)
+        await _cancel(connection, _is_running(job_id, run), now)
         return JobState.OVER
     still = _paused_by_user() if want == Wanted.PAUSE else _paused(reason)
     values = still if want == Wanted.PAUSE or is_interrupted else _queued()
     await connection.execute(update(JobRow).where(_is_running(job_id, run)).values(values))
+    if values["state"] == JobState.PAUSED:
+        await settle(connection, row.context_id, now, is_called_again=False)
     return JobState(values["state"])
 
 
@@ -362,7 +365,14 @@ async def cancel(connection: AsyncConnection, job_id: str, *, now: datetime) -> 
         case JobState.RUNNING:
             await _set(connection, job_id, {"wanted": Wanted.CANCEL})
         case JobState.QUEUED | JobState.WAITING | JobState.PAUSED:
-            await _end(connection, JobRow.id == job_id, CANCELLED, now)
+            await _cancel(connection, JobRow.id == job_id, now)
+
+
+async def _cancel(connection: AsyncConnection, chosen: ColumnElement[bool], now: datetime) -> None:
+    """Let a job end without a result; what changed meanwhile waits for it no longer."""
+    context_id = await _end(connection, chosen, CANCELLED, now)
+    if context_id is not None:
+        await settle(connection, context_id, now, is_called_again=False)
 
 
 async def _wait_no_longer(connection: AsyncConnection, job_id: str) -> None:

@@ -21,6 +21,7 @@ from sleeptime.core.policy import Policy
 from sleeptime.core.query import Query
 from sleeptime.core.trigger import Rest, Trigger, Unslept
 from sleeptime.core.window import parse_window
+from sleeptime.core.worker import WorkerState
 from sleeptime.store import context_rows, job_rows, policy_rows, query_rows, sleep_state_rows, wake_rows
 from sleeptime.store.store import Store
 from sleeptime.store.tables import PolicyRow, WakeUpRow
@@ -270,6 +271,38 @@ async def test_what_a_job_that_was_cancelled_had_taken_up_is_not_called_for_agai
     assert await row(shop) is not None
 
 
+@pytest.mark.parametrize("end", ["cancel", "give up", "leave", "reap", "Ctrl-C"])
+async def test_what_changed_while_a_job_was_under_way_waits_no_longer_when_that_is_cancelled(
+    shop: Store, end: str
+) -> None:
+    await shop.work.beat("w", "here", 1, WorkerState.WORKING)
+    await claim(shop, datetime.now(UTC) + LATER)
+    (job,) = await shop.jobs.list()
+    if end != "cancel":
+        assert await shop.work.take(job.id, job.run, "w") is not None
+    await shop.add_context(context(a="two"))
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert await claim(shop, later) == ()
+    assert await shop.work.next_due() == later + PARKED
+    if end != "Ctrl-C":
+        await shop.jobs.cancel(job.id)
+    match end:
+        case "give up":
+            await shop.work.give_up(job)
+        case "leave":
+            await shop.work.leave("w")
+        case "reap":
+            (worker,) = await shop.work.workers()
+            assert await shop.work.reap(worker) is not None
+        case "Ctrl-C":
+            await shop.work.give_up(job, is_interrupted=True, reason=end)
+    due_at = await shop.work.next_due()
+    assert due_at is not None
+    assert due_at < later
+    (due,) = await claim(shop, due_at)
+    assert due.head.version == context(a="two").version
+
+
 @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.CAPPED])
 async def test_what_a_job_could_not_do_is_called_for_again_after_its_rest(shop: Store, outcome: Outcome) -> None:
     await set_policy(shop, every="2", on_change="none")
@@ -503,10 +536,15 @@ class Life:
         unslept = replace(self.unslept, last_query_at=self.last_query_at)
         assert may_sleep(policy, unslept, Rest(self.slept_at), self.now), "too early"
         self.unslept = None
+        (job,) = [job for job in await self.store.jobs.list() if not job.is_over]
+
+        async def begin(connection: AsyncConnection) -> None:
+            assert await job_rows.take(connection, job.id, job.run, "w", now=self.now) is not None
+
+        await self.store._database.write(begin)
 
     async def finish(self) -> None:
         for job in [job for job in await self.store.jobs.list() if not job.is_over]:
-            await self.store.work.take(job.id, job.run, "w")
 
             async def operation(connection: AsyncConnection, job: Job = job) -> None:
                 context_id = await job_rows.finish(
