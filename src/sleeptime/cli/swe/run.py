@@ -13,6 +13,8 @@ from sleeptime.cli.lab.consent import CAP_OVER_ESTIMATE, ask_consent
 from sleeptime.cli.options import MODELS, Database, Json
 
 if TYPE_CHECKING:
+    from pydantic_ai.models import Model
+
     from sleeptime.core.price import Price
     from sleeptime.settings import Settings
     from sleeptime.swe.arms import Arm
@@ -223,6 +225,8 @@ async def _with_model(
 ) -> tuple[Played, Price | None]:
     import random
 
+    from sleeptime.core.call import Phase
+    from sleeptime.core.caps import NO_CAPS
     from sleeptime.core.errors import InputError
     from sleeptime.lab.cap import CappedModel
     from sleeptime.models.prices import price_of
@@ -240,11 +244,18 @@ async def _with_model(
             raise InputError(f"the price of {model.model_name!r} is unknown, so a cap in USD cannot hold; leave it out")
         cap_usd = _agreed_cap(plan, book, price, max_usd, is_agreed=is_agreed)
         capped = None if cap_usd is None or price is None else CappedModel(model, price, cap_usd)
-        ledger = resources.traffic(store).led(StoredCalls(store), model)
+        # What the settings cap is sleep; a query is never refused.
+        caps = {phase: settings.caps if phase is Phase.SLEEP else NO_CAPS for phase in (Phase.SLEEP, Phase.WAKE)}
+        ledgers = {phase: resources.traffic(store).led(StoredCalls(store, of), model) for phase, of in caps.items()}
+
+        def models(phase: Phase) -> Model:
+            longest = settings.max_output_tokens if caps[phase] else None
+            return resources.metered(capped or model, ledgers[phase], phase, "swe run", max_output_tokens=longest)
+
         played = await play(
             plan,
             book,
-            lambda phase: resources.metered(capped or model, ledger, phase, "swe run"),
+            models,
             folder=output,
             concurrency=concurrency,
             capped=capped,

@@ -1,0 +1,71 @@
+"""`sleeptime swe run` as a user runs it, on generated repositories."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sleeptime.models.scripted import ScriptedModel
+from sleeptime.swe.generated import generate
+from sleeptime.swe.tasks import write_tasks
+from tests.support.commands import Cli
+from tests.support.openai_server import openai_server
+
+FIGURES = ("f1", "precision", "recall", "n", "warm_p95_ms", "cold_s")
+
+
+def test_without_a_model_every_arm_has_its_figures(cli: Cli) -> None:
+    made = generate(Path("shop.git"), "shop", commits=90)
+    write_tasks(Path("tasks.jsonl"), made.tasks[-4:])
+    done = cli("swe", "run", "--repo", "shop.git", "--tasks", "tasks.jsonl", "--model", "none", "--json")
+    assert done.code == 0, done.err
+    arms = done.json["arms"]
+    assert list(arms) == ["random", "recency", "content", "index"]
+    for of in arms.values():
+        assert all(isinstance(of[name], int | float) for name in FIGURES)
+        assert of["n"] == 4
+        assert of["f1_interval"][0] <= of["f1"] <= of["f1_interval"][1]
+    assert arms["index"]["f1"] > arms["random"]["f1"]
+    assert arms["index"]["cold_s"] > 0
+    assert json.loads(Path("swe-results/results.json").read_text())["arms"] == arms
+    assert "<svg" in Path("swe-results/results.svg").read_text()
+    assert "index" in cli("swe", "run", "--repo", "shop.git", "--tasks", "tasks.jsonl", "--arms", "index").out
+
+
+def test_with_a_model_an_estimate_is_shown_before_anything_is_paid(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = generate(Path("shop.git"), "shop", commits=80)
+    write_tasks(Path("tasks.jsonl"), made.tasks[-1:])
+    monkeypatch.setenv("OPENAI_API_KEY", "test")
+    given = ("swe", "run", "--repo", "shop.git", "--tasks", "tasks.jsonl", "--model", "openai:gpt-4o-mini")
+    done = cli(*given)
+    assert done.code == 2
+    assert "input and" in done.err
+    assert "cap $" in done.err
+    assert "add --yes to agree" in done.err
+    assert not list(Path("swe-results/records").glob("*.jsonl"))
+    with openai_server(ScriptedModel([])) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        done = cli(*given, "--max-usd", "0", "--yes")
+    assert done.code == 1
+    assert "of the cap of $0.00 is spent" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--repo", "shop.git"), "one --tasks for each --repo"),
+        (("--repo", "generated:moon"), "allowed: shop, clinic, fleet, archive"),
+        (("--repo", "generated:shop:x"), "a seed is a number"),
+        (("--repo", "generated:shop", "--arms", "agent"), "agent needs a model"),
+        (("--repo", "generated:shop", "--arms", "oracle"), "arm 'oracle' is not known; allowed: random"),
+        (("--repo", "generated:shop", "--steps", "5,0"), "--steps are numbers"),
+        (("--repo", "none.git", "--tasks", "none.jsonl"), "none.git"),
+        (("--repo", "generated:shop", "--model", "nano", "--limit", "1"), "nano calls no tools"),
+    ],
+)
+def test_what_cannot_be_run_says_what_to_do(cli: Cli, arguments: tuple[str, ...], said: str) -> None:
+    done = cli("swe", "run", *arguments)
+    assert done.code == 2
+    assert said in " ".join(done.err.split())
