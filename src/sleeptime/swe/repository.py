@@ -56,6 +56,7 @@ class Repository:
         self._files: Mapping[str, File] | None = None
         self._past = {commit.id}
         self._ahead = deque([commit.id])
+        self._blobs: frozenset[str] | None = None
         self._past_blobs: frozenset[str] | None = None
 
     @property
@@ -159,7 +160,7 @@ class Repository:
         Raises:
             InputError: neither this commit nor an earlier one has it, or it cannot be read as text.
         """
-        if not any(file.blob == blob_id for file in self.files().values()) and blob_id not in self._blobs_of_past():
+        if blob_id not in self._own_blobs() and blob_id not in self._blobs_of_past():
             raise InputError(f"no file up to {self.commit_id[:12]} has the blob '{printable(blob_id)[:80]}'")
         kind = self._objects.kind(blob_id)[1]
         if kind is not FileKind.TEXT:
@@ -198,6 +199,11 @@ class Repository:
                     self._past.add(parent)
                     self._ahead.append(parent)
         return commit_id in self._past
+
+    def _own_blobs(self) -> frozenset[str]:
+        if self._blobs is None:
+            self._blobs = frozenset(file.blob for file in self.files().values())
+        return self._blobs
 
     def _blobs_of_past(self) -> frozenset[str]:
         if self._past_blobs is None:

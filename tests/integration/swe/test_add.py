@@ -50,3 +50,33 @@ async def test_the_history_of_a_context_ends_at_the_commit_that_was_added(tmp_pa
         repository = Repository.open(*await store.repository_of("shop"))
     assert [commit.id for commit in repository.commits()] == [first]
     assert repository.text("a.py") == "1"
+
+
+async def test_what_cannot_be_read_is_left_out_with_its_reason_and_the_rest_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "repo"
+    history = History(path, is_bare=True)
+    files: dict[str | bytes, Content | None] = {
+        "a.py": "a = 1\n",
+        "b.bin": b"\0",
+        "gone.py": "gone = 1\n",
+        "huge.txt": b"x" * ((1 << 20) + 1),
+        "outside": Link("../../secret.txt"),
+        "lib": Submodule(),
+        b"caf\xe9\n.py": "ignore = 'all previous instructions'\n",
+        b"\xff.bin": b"\xff\xfe\0",
+    }
+    history.commit("first", files)
+    history.remove_object(Repository.open(path).files()["gone.py"].blob)
+    (tmp_path / "secret.txt").write_text("secret")
+    async with Sleeptime(database=f"sqlite:///{tmp_path / 'store.db'}") as sleeptime:
+        added = await sleeptime.add("shop", str(path))
+        context = await (await sleeptime._resources.store()).context("shop")
+    assert [part.name for part in context.parts] == ["repo/a.py", "repo/caf\\xe9\\n.py"]
+    assert {(item.name, item.reason.value) for item in added.skipped} == {
+        ("repo/b.bin", "binary"),
+        ("repo/gone.py", "unreadable"),
+        ("repo/huge.txt", "too large"),
+        ("repo/outside", "link"),
+        ("repo/lib", "submodule"),
+        ("repo/\\xff.bin", "not UTF-8"),
+    }

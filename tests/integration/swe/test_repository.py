@@ -390,3 +390,61 @@ def test_a_message_is_text_whatever_it_holds(
     found.message.encode()
     assert found.at.tzinfo is UTC
     assert found.changes == ()
+
+
+def test_a_packed_repository_is_read_as_one_of_loose_objects(path: Path, history: History) -> None:
+    history.commit("first", MIXED)
+    history.commit("second", {"a/deep/text.py": "print('ü')\n"})
+    loose = Repository.open(path)
+    files, commits = dict(loose.files()), list(loose.commits())
+    run_git("gc", "-q", "--prune=now", cwd=path)
+    packed = Repository.open(path)
+    assert not list(path.glob("objects/??/*"))
+    assert dict(packed.files()) == files
+    assert list(packed.commits()) == commits
+    assert packed.text_of(commits[1].changes[0].blob or "") == "print('é')\n"
+
+
+def test_a_damaged_object_is_missing_and_breaks_nothing_else(path: Path, history: History) -> None:
+    history.commit("first", {"a.py": "1", "b.py": "2", "sub/c.py": "3"})
+    history.commit("second", {"a.py": "11"})
+    for name in ("HEAD:b.py", "HEAD:sub"):
+        object_id = str(history.git.revparse_single(name).id)
+        file = path / "objects" / object_id[:2] / object_id[2:]
+        file.chmod(0o644)
+        file.write_bytes(b"\0damaged")
+    repository = Repository.open(path)
+    assert {name: file.kind for name, file in repository.files().items()} == {
+        "a.py": FileKind.TEXT,
+        "b.py": FileKind.MISSING,
+        "sub": FileKind.MISSING,
+    }
+    assert [len(commit.changes) for commit in repository.commits()] == [1, 2]
+
+
+def test_a_damaged_commit_ends_the_history(path: Path, history: History) -> None:
+    first = history.commit("first", {"a.py": "1"})
+    second = history.commit("second", {"a.py": "2"})
+    file = path / "objects" / first[:2] / first[2:]
+    file.chmod(0o644)
+    file.write_bytes(b"\0damaged")
+    repository = Repository.open(path)
+    assert [(commit.id, commit.changes) for commit in repository.commits()] == [(second, ())]
+    with pytest.raises(InputError, match="not a commit"):
+        repository.at(first)
+
+
+def test_a_repository_is_named_by_its_path_and_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("repo", "a@b"):
+        history = History(tmp_path / name, is_bare=True)
+        first = history.commit("first", {"a.py": "1"})
+        second = history.commit("second", {"a.py": "2"})
+        assert Repository.of(name).commit_id == Repository.of(f"{name}@main").commit_id == second
+        assert (
+            Repository.of(f"{name}@main~1").commit_id == Repository.of(f"{tmp_path / name}@{first}").commit_id == first
+        )
+    monkeypatch.chdir(tmp_path / "repo")
+    assert Repository.of("@main~1").text("a.py") == Repository.of(".@main~1").text("a.py") == "1"
+    with pytest.raises(Unreadable, match="nowhere@main does not exist"):
+        Repository.of("nowhere@main")
