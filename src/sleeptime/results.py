@@ -57,6 +57,7 @@ class Slept:
         notes: its notes, as they are served or would be; empty unless it is live or waits.
         studied: how many parts were read to be thought about; all of them, or those that had changed.
         carried: how many of the notes are carried over, as they were.
+        digest: of what was learned, `LearnedContext.digest`; None without a version.
     """
 
     context: str
@@ -71,12 +72,18 @@ class Slept:
     notes: tuple[Note, ...] = ()
     studied: int = 0
     carried: int = 0
+    digest: str | None = None
 
     def as_committed(self, committed: Committed, learned: LearnedContext, carried: int) -> Slept:
         """The same, with what became of what it wrote."""
         reason = "; ".join(text for text in (committed.told(self.context), self.reason) if text)
         kept = replace(
-            self, outcome=committed.outcome, reason=reason, version=committed.number, status=committed.status
+            self,
+            outcome=committed.outcome,
+            reason=reason,
+            version=committed.number,
+            status=committed.status,
+            digest=learned.digest,
         )
         return replace(kept, notes=learned.notes, carried=carried) if kept.outcome is Outcome.WROTE else kept
 

@@ -150,4 +150,4 @@ async def _slept(store: Store, job: Job, ran: Ran | None) -> Slept:
     shown = await store.shown(job.context, job.learned)
     status = None if shown.entry is None else shown.entry.status
     notes = () if shown.learned is None else shown.learned.notes
-    return replace(slept, version=job.learned, status=status, notes=notes)
+    return replace(slept, version=job.learned, status=status, notes=notes, digest=job.digest)

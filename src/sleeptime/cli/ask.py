@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from sleeptime.cli.options import ContextName, Database, Json, Model
+from sleeptime.core.command import command
 from sleeptime.core.counted import counted
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def ask(
 
     answered = run(work, model=model, budget=budget, database_url=database)
     if answered.route == "full" and route == "auto" and answered.budget not in ("v3", "v4"):
-        hint(f"{name} has no notes in service, so the whole context was read (route full); sleeptime sleep {name}")
+        hint(f"{name} has no notes in service, so the whole context was read (route full); {command('sleep', name)}")
     if as_json:
         print_json(_as_dict(answered))
         return

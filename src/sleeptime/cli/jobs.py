@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from sleeptime.cli.options import Database, Json
+from sleeptime.core.command import command
 from sleeptime.core.counted import counted
 
 if TYPE_CHECKING:
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from sleeptime.core.job import Job
 
 
+ACTIONS: Final = ("pause", "resume", "cancel", "release")
+
+
 def jobs(
     action: Annotated[
-        Literal["pause", "resume", "cancel", "release"] | None,
-        typer.Argument(metavar="[pause|resume|cancel|release]", help="What to do; nothing lists the jobs."),
+        str | None,
+        typer.Argument(metavar="[pause|resume|cancel|release]", help="What to do; nothing, or a name, lists jobs."),
     ] = None,
     target: Annotated[
         str | None,
@@ -33,7 +37,7 @@ def jobs(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """List the sleeps that are queued, under way and over; or pause, resume, cancel, release.
+    """List the sleeps of all contexts or of one that are queued, under way and over; or pause, resume, cancel, release.
 
     What runs stops before its next call. A paused job goes on where it stopped. `release` lets triggers be heard again
     for a context that was put into quarantine, or rests.
@@ -41,12 +45,14 @@ def jobs(
     from sleeptime.cli.output import hint, print_json
     from sleeptime.cli.run import run
 
-    if (action is None) != (target is None):
-        raise typer.BadParameter("give both what to do and the id of a job or the name of a context, or neither")
-    if action is None or target is None:
+    if target is None:
+        name = action
+        if name in ACTIONS:
+            raise typer.BadParameter(f"say what to {name}: give the id of a job, or the name of a context")
 
         async def listed(sleeptime: Sleeptime) -> tuple[tuple[Job, ...], tuple[Quarantine, ...]]:
-            return await sleeptime.jobs(limit=limit), await sleeptime.quarantines(limit=limit)
+            quarantines = await sleeptime.quarantines(limit=limit) if name is None else ()
+            return await sleeptime.jobs(name, limit=limit), quarantines
 
         found, quarantines = run(listed, database_url=database)
         if as_json:
@@ -54,6 +60,8 @@ def jobs(
         else:
             _show(found, quarantines)
         return
+    if action not in ACTIONS:
+        raise typer.BadParameter(f"{action!r} is nothing that can be done; allowed: {', '.join(ACTIONS)}")
     if action == "release":
         before = run(lambda sleeptime: sleeptime.release(target), database_url=database)
         print_json(_state_dict(before)) if as_json else hint(_released(target, before))
@@ -73,6 +81,7 @@ def job_dict(job: Job) -> dict[str, Any]:
         "outcome": None if job.outcome is None else job.outcome.value,
         "reason": job.reason,
         "version": job.learned,
+        "digest": job.digest,
         "trigger": job.trigger,
         "priority": job.priority,
         "model": job.settings.get("model"),
@@ -133,7 +142,7 @@ def _show(found: Iterable[Job], quarantines: Iterable[Quarantine]) -> None:
         failures = counted(each.failures, "failure")
         hint(
             f"{each.context}: in quarantine since {each.since:%Y-%m-%d %H:%M} UTC, after {failures} in a "
-            f"row: {each.last_error}; `sleeptime jobs release {each.context}` lets triggers be heard again"
+            f"row: {each.last_error}; `{command('jobs release', each.context)}` lets triggers be heard again"
         )
 
 

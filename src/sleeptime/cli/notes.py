@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sleeptime.cli.options import ContextName, Database, Json
+from sleeptime.core.command import command
 from sleeptime.core.counted import counted
 
 if TYPE_CHECKING:
@@ -128,21 +129,19 @@ def _print_notes(found: LearnedNotes, as_json: bool) -> None:
 
 def _remarks(found: LearnedNotes) -> Iterator[str]:
     """What there is to do about the versions."""
-    from shlex import quote
-
-    command = f"sleeptime notes {quote(found.context)}"
+    name = found.context
     live = next((entry.number for entry in found.versions if entry.status == "live"), None)
     if live is None:
-        make = "" if found.waiting else f"; make one with: sleeptime sleep {quote(found.context)}"
-        yield f"{found.context} has no learned context in service{make}"
+        make = "" if found.waiting else f"; make one with: {command('sleep', name)}"
+        yield f"{name} has no learned context in service{make}"
     if found.waiting is not None:
         look = f"--version {found.waiting}" if live is None else f"--diff {live} {found.waiting}"
-        yield (
-            f"version {found.waiting} waits for approval: {command} --approve {found.waiting}, or --reject "
-            f"{found.waiting}; look at it with {look}"
-        )
+        approve = command("notes", name, f"--approve {found.waiting}")
+        or_not = f"--reject {found.waiting}; look at it with {look}"
+        yield f"version {found.waiting} waits for approval: {approve}, or {or_not}"
     if found.entry is not None and found.entry.status in ("refused", "staged"):
-        yield f"version {found.entry.number} is not served; to serve it: {command} --approve {found.entry.number}"
+        serve = command("notes", name, f"--approve {found.entry.number}")
+        yield f"version {found.entry.number} is not served; to serve it: {serve}"
 
 
 def _show_versions(versions: Sequence[LearnedEntry]) -> None:

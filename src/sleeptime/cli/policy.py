@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sleeptime.cli.options import Database, Json
+from sleeptime.core.command import command
 
 if TYPE_CHECKING:
     from sleeptime.app import Sleeptime
@@ -188,16 +190,17 @@ def _state(found: Background) -> str:
     name, policy = found.context, found.policy
     if policy is None:
         stands = "is paused" if found.is_paused else "is under way and goes on"
-        busy = f"; a job {stands}, to end it: sleeptime jobs cancel {name}" if found.is_busy else ""
-        return f"no policy, so it is slept on by hand only; set one with: sleeptime policy {name} --on-change 30s{busy}"
+        busy = f"; a job {stands}, to end it: {command('jobs cancel', name)}" if found.is_busy else ""
+        make = command("policy", name, "--on-change 30s")
+        return f"no policy, so it is slept on by hand only; set one with: {make}{busy}"
     if not policy.is_on:
         return "off, so it is slept on by hand only"
     if policy.on_change is None and policy.idle is None and policy.every is None and policy.window is None:
         return "no trigger is set, so it is slept on by hand only"
     if found.rest.is_quarantined:
-        return f"in quarantine after sleeps that failed; end that with: sleeptime jobs release {name}"
+        return f"in quarantine after sleeps that failed; end that with: {command('jobs release', name)}"
     if found.is_paused:
-        return f"a job is paused, and triggers wait for its end; it goes on with: sleeptime jobs resume {name}"
+        return f"a job is paused, and triggers wait for its end; it goes on with: {command('jobs resume', name)}"
     if found.is_busy:
         return "a job is under way; triggers wait for its end"
     if found.is_slept:
@@ -270,7 +273,7 @@ def _print_list(found: tuple[PolicyEntry, ...], limit: int, as_json: bool) -> No
         ],
     )
     if is_more:
-        hint(f"there are more; go on with: sleeptime policy --after {entries[-1].context}")
+        hint(f"there are more; go on with: sleeptime policy --after {quote(entries[-1].context)}")
 
 
 def _line(policy: Policy) -> str:

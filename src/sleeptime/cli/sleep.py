@@ -105,6 +105,7 @@ def _as_dict(slept: Slept) -> dict[str, Any]:
     return {
         "context": slept.context,
         "version": slept.version,
+        "digest": slept.digest,
         "status": slept.status and slept.status.value,
         "context_version": slept.context_version,
         "outcome": slept.outcome.value,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sleeptime.cli.options import Database, Json
+from sleeptime.core.command import command
 from sleeptime.core.counted import counted
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _stuck(seen: Overview) -> Iterator[RenderableType]:
             f"{each.context}, in quarantine",
             f"{_time(seen.at - each.since)} ago",
             f"{counted(each.failures, 'failure')} in a row: {each.last_error}",
-            f"sleeptime jobs release {each.context}",
+            command("jobs release", each.context),
         )
         for each in seen.quarantines.items
     ]

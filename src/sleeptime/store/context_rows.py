@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sleeptime.core.command import command
 from sleeptime.core.context import Context, Part, appended_parts, version_of
 from sleeptime.core.errors import NotFound, TooLarge
 from sleeptime.store import version_rows
@@ -48,7 +49,7 @@ async def find_head(connection: AsyncConnection, tenant: str, name: str) -> Head
     )
     row = (await connection.execute(statement)).one_or_none()
     if row is None:
-        raise NotFound(f"there is no context named {name!r}; `sleeptime add {name} SOURCE` makes one")
+        raise NotFound(f"there is no context named {name!r}; `{command('add', name, 'SOURCE')}` makes one")
     return Head(*row)
 
 

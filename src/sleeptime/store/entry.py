@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from shlex import quote
 from typing import Final
 
+from sleeptime.core.command import command
 from sleeptime.core.context import Context
 from sleeptime.core.errors import InputError
 from sleeptime.core.note import LearnedContext, Note
@@ -197,7 +197,7 @@ class Committed:
         Args:
             name: of its context.
         """
-        serve = f"sleeptime notes {quote(name)} --approve {self.number}"
+        serve = command("notes", name, f"--approve {self.number}")
         match self.status:
             case Status.WAITING:
                 return f"version {self.number} waits for approval: {serve}"

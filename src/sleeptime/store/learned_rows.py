@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
-from shlex import quote
 from typing import Any, Final
 
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sleeptime.core.command import command
 from sleeptime.core.context import Context
 from sleeptime.core.errors import EmptyInput, InputError, NotFound
 from sleeptime.core.note import LearnedContext, Note, NoteKind, Verdict
@@ -266,7 +266,7 @@ def _way_back(head: Head, number: int, status: Status) -> str:
     if status is Status.LIVE:
         return ""
     option = "--rollback" if status is Status.RETIRED else "--approve"
-    return f"; `sleeptime notes {quote(head.name)} {option} {number}` serves it"
+    return f"; `{command('notes', head.name, f'{option} {number}')}` serves it"
 
 
 async def _move(connection: AsyncConnection, head: Head, number: int, status: Status, reason: str) -> None:
@@ -323,7 +323,9 @@ def _holding(learned: LearnedContext, head: Head, digests: Collection[str]) -> t
 
 
 def _no_such(head: Head, number: int) -> NotFound:
-    return NotFound(f"context {head.name!r} has no learned context {number}; `sleeptime notes {head.name}` lists them")
+    return NotFound(
+        f"context {head.name!r} has no learned context {number}; `{command('notes', head.name)}` lists them"
+    )
 
 
 def _with_version() -> Select[*tuple[Any, ...]]:

@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Mapped, mapped_column
 
+from sleeptime.core.command import command
 from sleeptime.core.errors import NotFound
 from sleeptime.core.origin import Origin
 from sleeptime.store.conflict import insert_into
@@ -44,6 +45,6 @@ async def find(connection: AsyncConnection, head: Head) -> Origin:
     if row is None:
         raise NotFound(
             f"context {head.name!r} was not added from one git repository with a commit, so it has no history; "
-            f"`sleeptime add {head.name} PATH/TO/REPOSITORY` adds it from one"
+            f"`{command('add', head.name, 'PATH/TO/REPOSITORY')}` adds it from one"
         )
     return Origin(*row)

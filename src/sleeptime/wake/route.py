@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from sleeptime.core.budget import Budget, Verbosity
+from sleeptime.core.command import command
 from sleeptime.core.context import Context
 from sleeptime.core.errors import NotFound
 from sleeptime.core.note import LearnedContext, Note, NoteKind, Verdict
@@ -79,7 +80,7 @@ def choose_route(
     if asked is Route.NOTES and not notes:
         raise NotFound(
             f"context {context.name!r} has no notes that can be served; "
-            f"run `sleeptime sleep {context.name}` first, raise the limit on notes, or ask by --route full"
+            f"run `{command('sleep', context.name)}` first, raise the limit on notes, or ask by --route full"
         )
     return RouteChoice(Route.NOTES if notes and asked is not Route.FULL else Route.FULL)
 

@@ -229,3 +229,11 @@ def test_removing_a_policy_takes_a_name_and_nothing_else(cli: Cli, options: tupl
     assert (done.code, done.out) == (2, "")
     assert error in " ".join(done.err.replace("│", " ").split())
     assert cli("policy", "c", "--json").json["policy"] == {"idle": "10m"}
+
+
+def test_commands_that_it_names_can_be_pasted_whatever_the_context_is_called(cli: Cli) -> None:
+    script("unused")
+    Path("a.txt").write_text("Tom has 2 pears.")
+    for name, pasted in {"a; rm b": "policy 'a; rm b' --on-change 30s", "--x": "policy --on-change 30s -- --x"}.items():
+        assert cli("add", "--", name, "a.txt").code == 0
+        assert cli("policy", "--", name).out.rstrip().endswith(f"sleeptime {pasted}")
