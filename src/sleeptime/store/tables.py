@@ -8,6 +8,7 @@ What must be unique is a unique index:
     context         a name, and the version it stands at                   unique (tenant, name)
     context_version a version of a context that was seen                   unique (context, version)
     version_part    the ordered parts of a version; versions that only grew at the end share them
+    repository      the git commit that a version was read at (in `repository_rows`)
     learned         a learned context of a version; at most one is live,   unique (context, number), (context, job),
                     and at most one waits                                  (context) if live, (context) if waiting
     note            the ordered notes of a learned context

@@ -1,5 +1,6 @@
 """`swe.repository`: one commit of a repository and its past, of every kind of repository that there is."""
 
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -448,3 +449,33 @@ def test_a_repository_is_named_by_its_path_and_revision(tmp_path: Path, monkeypa
     assert Repository.of("@main~1").text("a.py") == Repository.of(".@main~1").text("a.py") == "1"
     with pytest.raises(Unreadable, match="nowhere@main does not exist"):
         Repository.of("nowhere@main")
+
+
+def test_changes_are_those_that_git_tells(path: Path, history: History) -> None:
+    rng = random.Random(5)
+    there: set[str] = set()
+    for number in range(60):
+        files: dict[str | bytes, Content | None] = {}
+        for name in rng.sample(sorted(there), min(len(there), rng.randrange(4))):
+            files[name] = rng.choice([None, f"{number}\n", Link(str(number)), Submodule(f"{number:040x}")])
+        for _ in range(rng.randrange(1, 4)):
+            name = "/".join(rng.choice(["a", "b.c", "b", "é", "b-"]) for _ in range(rng.randrange(1, 5)))
+            if not any(f"{name}/".startswith(f"{other}/") or f"{other}/".startswith(f"{name}/") for other in there):
+                files[name] = f"{rng.random()}\n"
+                there.add(name)
+        there -= {str(name) for name, content in files.items() if content is None}
+        commits = [str(commit.id) for commit in history.git.walk(history.head)] if history.head else []
+        parents = [*([history.head] if history.head else []), *rng.sample(commits, min(len(commits), number % 7 == 0))]
+        history.commit(f"change {number}", files, parents=parents)
+    num_changes = 0
+    for commit in Repository.open(path).commits():
+        ours = set[tuple[str, str]]()
+        for change in commit.changes:
+            renamed = [("D", change.old_path or ""), ("A", change.path)]
+            ours.update(renamed if change.status == "renamed" else [(change.status[0].upper(), change.path)])
+        since = commit.parents[:1] or ["4b825dc642cb6eb9a060e54bf8d69288fbee4904"]  # the empty tree
+        told = run_git("diff", "--no-renames", "--name-status", "-z", *since, commit.id, cwd=path).split("\0")[:-1]
+        theirs = {(status.replace("T", "M"), name) for status, name in zip(told[::2], told[1::2], strict=True)}
+        assert ours == theirs
+        num_changes += len(ours)
+    assert num_changes > 100
