@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+MOST_TOKENS: Final = 10**9
+"""Of one class in one call: what reports more was not measured, and would outweigh everything that was."""
 
 
 class InclusiveUsage(Protocol):
@@ -56,20 +59,36 @@ class Usage:
     def from_inclusive(cls, usage: InclusiveUsage) -> Usage:
         """Take counts whose input includes what was cached: fresh input is what is left.
 
-        Reasoning tokens are part of the output in both. Counts that contradict each other are clamped, never negative.
+        Reasoning tokens are part of the output in both. Counts that contradict each other are clamped, never negative;
+        those that no call can come to count as none were told.
         """
-        cached = max(0, usage.cache_read_tokens)
-        written = max(0, usage.cache_write_tokens)
-        output = max(0, usage.output_tokens)
-        reasoning = usage.output_reasoning_tokens or usage.details.get("reasoning_tokens", 0)
+        if not is_possible(usage):
+            return cls()
+        cached, written, output = usage.cache_read_tokens, usage.cache_write_tokens, usage.output_tokens
         return cls(
             input_tokens=max(0, usage.input_tokens - cached - written),
             cached_input_tokens=cached,
             cache_write_tokens=written,
             output_tokens=output,
-            reasoning_tokens=max(0, min(reasoning, output)),
+            reasoning_tokens=min(_reasoning_tokens(usage), output),
         )
 
     def as_dict(self) -> dict[str, int]:
         """The five counts under their own names, as ``--json`` prints them."""
         return asdict(self)
+
+
+def is_possible(usage: InclusiveUsage) -> bool:
+    """Whether counts are such that a call can come to them: whole numbers from 0 to `MOST_TOKENS`."""
+    counts: tuple[object, ...] = (
+        usage.input_tokens,
+        usage.cache_read_tokens,
+        usage.cache_write_tokens,
+        usage.output_tokens,
+        _reasoning_tokens(usage),
+    )
+    return all(isinstance(count, int) and 0 <= count <= MOST_TOKENS for count in counts)
+
+
+def _reasoning_tokens(usage: InclusiveUsage) -> int:
+    return usage.output_reasoning_tokens or usage.details.get("reasoning_tokens", 0)

@@ -11,7 +11,7 @@ from pydantic_ai.usage import RequestUsage
 
 from sleeptime.core.call import NOTHING, WorstCase
 from sleeptime.core.price import Tier, billed_cost_usd
-from sleeptime.core.usage import Usage
+from sleeptime.core.usage import Usage, is_possible
 from sleeptime.models.prices import LOCAL_PROVIDERS, price_of
 
 _SERVED_TIER: Final = {
@@ -50,7 +50,8 @@ def bill_of(
 
     A request costs 0 when the provider refused it, was never reached, or runs in this process; what was reported, when
     usage came (of a cut reply a lower bound); otherwise what it cost is unknown, for the provider may bill it. What is
-    not known stays in doubt up to the worst case.
+    not known stays in doubt up to the worst case. Counts that no call can come to were not measured: the reply itself
+    is as good as any, and to refuse it would be to pay for another one with the same counts.
 
     Args:
         model: that was asked.
@@ -65,7 +66,7 @@ def bill_of(
     served = _served_tier(response, tier)
     if is_free or model.system in LOCAL_PROVIDERS:
         return Bill(usage, served, 0.0, NOTHING)
-    is_measured = reported.has_values() and not reported.unmeasured_requests
+    is_measured = reported.has_values() and not reported.unmeasured_requests and is_possible(reported)
     cost = _cost_usd(model, response, served) if response is not None and is_measured else None
     if is_whole and is_measured:
         return Bill(usage, served, cost, NOTHING if cost is not None else WorstCase(0, worst.cost_usd))

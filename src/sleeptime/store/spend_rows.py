@@ -7,14 +7,14 @@ last, for all its calls share them. Every function works on a connection whose t
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import date, timedelta
 from functools import cache
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Executable, bindparam, delete, literal_column, select, tuple_
+from sqlalchemy import Executable, and_, bindparam, delete, literal_column, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,8 +34,6 @@ PAGE: Final = 1_000
 """Rows that are removed in one transaction."""
 
 _AMOUNTS: Final = tuple(item.name for item in fields(Spend))
-_NO_LIMIT_TOKENS: Final = 2**63 - 1
-_NO_LIMIT_USD: Final = sys.float_info.max
 
 
 class SpendKey(NamedTuple):
@@ -78,19 +76,20 @@ async def reserve(connection: AsyncConnection, tenant: str, call: Call, caps: Ca
     worst = call.reserved
     amounts = Spend(reserved_tokens=worst.tokens, reserved_usd=worst.cost_usd or 0.0)
     limits = {key: _cap_on(key, caps) for key in keys_of(tenant, call)}
-    if all(cap.has_room(Spend(), worst) for cap in limits.values()):  # else not even a new row has room
-        rows = [_row(key, amounts) | _limits(cap) for key, cap in limits.items()]
-        result = await connection.execute(_adding(connection.dialect.name, is_limited=True), rows)
-        if result.rowcount == len(rows):
-            return
-    raise await _refusal(connection, limits, worst)
+    if not all(cap.has_room(Spend(), worst) for cap in limits.values()):  # not even a new row has room
+        raise await _refusal(connection, limits, worst)
+    for (by_tokens, by_usd), run in groupby(limits.items(), lambda item: _capped(item[1])):
+        rows = [_row(key, amounts) | _limits(cap) for key, cap in run]
+        result = await connection.execute(_adding(connection.dialect.name, by_tokens=by_tokens, by_usd=by_usd), rows)
+        if (by_tokens or by_usd) and result.rowcount != len(rows):
+            raise await _refusal(connection, limits, worst)
 
 
 async def add(connection: AsyncConnection, changes: Mapping[SpendKey, Spend]) -> None:
     """Add to rows, which are made when missing; whatever the caps say."""
     if changes:
         rows = [_row(key, changes[key]) for key in sorted(changes)]
-        await connection.execute(_adding(connection.dialect.name, is_limited=False), rows)
+        await connection.execute(_adding(connection.dialect.name), rows)
 
 
 async def load(connection: AsyncConnection, tenant: str, scope: Scope, subject: str, day: str, lane: Lane) -> Spend:
@@ -113,16 +112,17 @@ async def prune(connection: AsyncConnection, today: str) -> int:
 
 
 @cache
-def _adding(dialect: str, *, is_limited: bool) -> Executable:
-    """Insert rows, or add their amounts to those that are there; within limits, or not at all."""
+def _adding(dialect: str, *, by_tokens: bool = False, by_usd: bool = False) -> Executable:
+    """Insert rows, or add their amounts to those that are there; within limits, where there are any, or not at all."""
     insert = postgresql.insert(SpendRow) if dialect == "postgresql" else sqlite.insert(SpendRow)
     new = insert.excluded
     tokens = SpendRow.tokens + SpendRow.reserved_tokens + SpendRow.doubt_tokens + new.reserved_tokens
     usd = SpendRow.cost_usd + SpendRow.reserved_usd + SpendRow.doubt_usd + new.reserved_usd
+    limits = [tokens <= bindparam("max_tokens")] * by_tokens + [usd <= bindparam("max_usd")] * by_usd
     statement = insert.on_conflict_do_update(
         index_elements=list(SpendRow.__table__.primary_key),
         set_={name: getattr(SpendRow, name) + new[name] for name in _AMOUNTS},
-        where=(tokens <= bindparam("max_tokens")) & (usd <= bindparam("max_usd")) if is_limited else None,
+        where=and_(*limits) if limits else None,
     )
     return statement.execution_options(preserve_rowcount=True)
 
@@ -137,11 +137,12 @@ def _cap_on(key: SpendKey, caps: Caps) -> Cap:
     return caps.of(key.scope) if (key.scope is Scope.JOB) == (key.day == ALL_DAYS) else NO_CAP
 
 
+def _capped(cap: Cap) -> tuple[bool, bool]:
+    return cap.max_tokens is not None, cap.max_usd is not None
+
+
 def _limits(cap: Cap) -> dict[str, Any]:
-    return {
-        "max_tokens": _NO_LIMIT_TOKENS if cap.max_tokens is None else cap.max_tokens,
-        "max_usd": _NO_LIMIT_USD if cap.max_usd is None else cap.max_usd,
-    }
+    return {name: amount for name, amount in asdict(cap).items() if amount is not None}
 
 
 async def _refusal(connection: AsyncConnection, limits: Mapping[SpendKey, Cap], worst: WorstCase) -> CapReached:

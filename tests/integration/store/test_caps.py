@@ -219,3 +219,19 @@ async def test_without_caps_everything_is_counted_all_the_same(store: Store) -> 
     for n in range(3):
         assert await begun(store, running(job_id=f"j{n}"), NO_CAPS)
     assert await store.ledger.spend(Scope.CONTEXT, "shop") == Spend(reserved_tokens=300, reserved_usd=1.5)
+
+
+async def test_where_there_is_no_cap_no_sum_is_too_large_for_the_next_call(store: Store) -> None:
+    huge = running()
+    await store.ledger.begin(huge, NO_CAPS)
+    await store.ledger.end(ended(huge, tokens=2**63 - 50))
+    assert await begun(store, running(job_id="k"), NO_CAPS)
+    assert await begun(store, running(context="other", job_id="k"), Caps(job=Cap(max_tokens=200)))
+
+
+async def test_a_cap_in_one_unit_leaves_the_other_free(store: Store) -> None:
+    first = running()
+    await store.ledger.begin(first, NO_CAPS)
+    await store.ledger.end(ended(first, tokens=10**12, cost_usd=1.0))
+    assert await begun(store, running(), Caps(job=Cap(max_usd=2.0), tenant_day=Cap(max_usd=2.0)))
+    assert not await begun(store, running(), Caps(job=Cap(max_usd=2.0), tenant_day=Cap(max_tokens=10**12)))

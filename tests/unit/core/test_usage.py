@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic_ai.usage import RequestUsage
 
-from sleeptime.core.usage import Usage
+from sleeptime.core.usage import MOST_TOKENS, Usage, is_possible
 
 
 def test_usages_add_class_by_class() -> None:
@@ -40,3 +42,24 @@ def test_counts_that_contradict_each_other_never_go_below_zero() -> None:
 def test_reasoning_tokens_are_found_among_the_details_too() -> None:
     inclusive = RequestUsage(output_tokens=9, details={"reasoning_tokens": 4})
     assert Usage.from_inclusive(inclusive) == Usage(output_tokens=9, reasoning_tokens=4)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"input_tokens": 9 * 10**18},
+        {"input_tokens": MOST_TOKENS, "output_tokens": MOST_TOKENS + 1},
+        {"input_tokens": -1000, "output_tokens": 5},
+        {"input_tokens": 10, "output_tokens": 5, "details": {"reasoning_tokens": 10**30}},
+        {"input_tokens": 1.5, "output_tokens": 5},
+    ],
+    ids=["huge", "above", "negative", "in the details", "broken"],
+)
+def test_counts_that_no_call_can_come_to_count_as_none_told(counts: dict[str, Any]) -> None:
+    assert not is_possible(RequestUsage(**counts))
+    assert Usage.from_inclusive(RequestUsage(**counts)) == Usage()
+
+
+def test_the_largest_counts_that_are_believed() -> None:
+    most = RequestUsage(input_tokens=MOST_TOKENS, output_tokens=MOST_TOKENS)
+    assert Usage.from_inclusive(most).total_tokens == 2 * MOST_TOKENS

@@ -314,3 +314,23 @@ async def test_a_reply_that_reports_no_usage_has_no_known_cost() -> None:
     silent = Silent([], model_name="gpt-5", system="openai")
     await model_request(MeteredModel(silent, sink, phase=Phase.WAKE, context="c"), ASK)
     assert [(call.outcome, call.cost_usd) for call in sink.calls] == [(OK, None)]
+
+
+async def test_a_reply_with_counts_that_no_call_can_come_to_stays_in_doubt_and_is_used() -> None:
+    class Boasting(ScriptedModel):
+        async def request(
+            self,
+            messages: list[ModelMessage],
+            model_settings: ModelSettings | None,
+            model_request_parameters: ModelRequestParameters,
+        ) -> ModelResponse:
+            usage = RequestUsage(input_tokens=9 * 10**18, output_tokens=5)
+            return ModelResponse(parts=[TextPart("72")], usage=usage, model_name="gpt-5")
+
+    sink = MemoryLedger()
+    boasting = Boasting([], model_name="gpt-5", system="openai")
+    response = await model_request(MeteredModel(boasting, sink, phase=Phase.SLEEP, context="c"), ASK)
+    assert response.text == "72"
+    [call] = sink.calls
+    assert (call.outcome, call.usage, call.cost_usd) == (OK, Usage(), None)
+    assert call.reserved.tokens > 8000
