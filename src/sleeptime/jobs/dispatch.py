@@ -21,7 +21,7 @@ from sleeptime.store.work_store import WorkStore
 log = logging.getLogger(__name__)
 
 PAGE: Final = 100
-"""Jobs and wake-ups that are taken at once."""
+"""Jobs and wake-ups that are taken in one turn."""
 
 
 class Dispatch:
@@ -42,23 +42,23 @@ class Dispatch:
         self._settings = settings
         self._back_off = back_off
 
-    async def turn(self) -> int:
-        """Hand on what is there to be handed on; how many jobs the queue got."""
+    async def turn(self) -> bool:
+        """Hand on some of what is there to be handed on; whether there may be more jobs for the queue."""
         if not await self._work.has_something():
-            return 0
+            return False
         await self._work.claim_due(PAGE, self._make_job)
         await self._work.end_waiting(PAGE)
-        count = 0
-        while runs := await self._work.assign(self._worker_id, PAGE):
-            ids = [run.job_id for run in runs]
-            try:
-                await self._engine.put(runs)
-            except BaseException:
-                await self._work.hand_over(self._worker_id, ids, is_done=False)
-                raise
-            await self._work.hand_over(self._worker_id, ids)
-            count += len(runs)
-        return count
+        runs = await self._work.assign(self._worker_id, PAGE)
+        if not runs:
+            return False
+        ids = [run.job_id for run in runs]
+        try:
+            await self._engine.put(runs)
+        except BaseException:
+            await self._work.hand_over(self._worker_id, ids, is_done=False)
+            raise
+        await self._work.hand_over(self._worker_id, ids)
+        return len(runs) == PAGE
 
     async def _make_job(self, connection: AsyncConnection, due: Due) -> None:
         now = datetime.now(UTC)

@@ -153,8 +153,8 @@ class JobWorker:
             log.warning("job %s had been left, and is queued again", job.id)
 
     async def _turn(self) -> None:
-        if not self._is_stopping:
-            await self._dispatch.turn()
+        while not self._is_stopping and await self._dispatch.turn():
+            pass
 
     async def _cancel_batches(self) -> None:
         batches = self._means.store.batches

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, insert, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sleeptime.core.errors import StoreError
@@ -131,14 +131,19 @@ async def unfinished_jobs(connection: AsyncConnection, head: Head) -> tuple[Job,
 
 
 async def assign(connection: AsyncConnection, worker: str, limit: int) -> tuple[Assigned, ...]:
-    """Queued jobs that nobody has handed to the queue yet: this worker is to do it, in the order in which they go."""
-    free = (
-        select(JobRow.id)
-        .where(_IS_UNASSIGNED)
-        .order_by(JobRow.priority, JobRow.created_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+    """Queued jobs that nobody has handed to the queue yet: this worker is to do it, in the order in which they go.
+
+    Tenants take turns: first the first of each, then the second of each. So all that nobody has handed over are looked
+    at, by an index that holds no others.
+    """
+    order = (JobRow.priority, JobRow.created_at)
+    place = func.row_number().over(partition_by=JobRow.tenant, order_by=order).label("place")
+    placed = select(JobRow.id, *order, place).where(_IS_UNASSIGNED).subquery()
+    in_turn = (placed.c.place, placed.c.priority, placed.c.created_at)
+    first = select(placed).order_by(*in_turn).limit(limit).subquery()
+    free = select(JobRow.id).join(first, first.c.id == JobRow.id).where(_IS_UNASSIGNED)
+    free = free.order_by(first.c.place, first.c.priority, first.c.created_at)
+    free = free.with_for_update(of=JobRow, skip_locked=True)
     ids = tuple((await connection.execute(free)).scalars())
     if not ids:
         return ()

@@ -140,6 +140,15 @@ async def test_what_a_user_asked_for_is_handed_over_before_what_a_trigger_called
     assert [each.priority for each in await shop.work.assign("w1", 4)] == [BY_HAND] * 2 + [BY_TRIGGER] * 2
 
 
+async def test_tenants_take_turns_in_being_handed_over(shop: Store) -> None:
+    many = [(await shop.jobs.add("shop", new_job(drafts=n + 1)))[0].id for n in range(6)]
+    other = shop.for_tenant("other")
+    await other.add_context(SHOP)
+    late = [(await other.jobs.add("shop", new_job(drafts=n + 1, priority=BY_TRIGGER)))[0].id for n in range(2)]
+    pages = [[each.job_id for each in await shop.work.assign("w", 3)] for _ in range(3)]
+    assert pages == [[many[0], late[0], many[1]], [many[2], late[1], many[3]], many[4:]]
+
+
 async def test_jobs_are_handed_over_oldest_first(shop: Store) -> None:
     ids = [(await shop.jobs.add("shop", new_job(drafts=n + 1)))[0].id for n in range(5)]
     first = await shop.work.assign("w1", 3)
