@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sleeptime.core.errors import Unreadable
 from sleeptime.core.origin import Origin
-from sleeptime.sources.entry import MAX_DEPTH, Entry, Skipped, SkipReason
+from sleeptime.sources.entry import MAX_DEPTH, Entry, Skipped, SkipReason, printable
 from sleeptime.sources.ignore import IgnoreRules
 
 if TYPE_CHECKING:
@@ -82,16 +82,21 @@ def has_repository(path: Path) -> bool:
     return _discovered(_existing(path)) is not None
 
 
+def is_there(path: Path | str) -> bool:
+    """Whether there is such a path; not, where it could not be one."""
+    return os.path.exists(path)  # noqa: PTH110  # a Path raises where it is too long or holds a NUL
+
+
 def opened_repository(path: Path) -> "Repository":
     """The repository that `path`, which is there, is or lies in.
 
     Raises:
         Unreadable: no such path or repository, or it cannot be opened.
     """
-    git_folder = _discovered(path) if path.exists() else None
+    git_folder = _discovered(path) if is_there(path) else None
     if git_folder is None:
-        problem = "is not in a git repository" if path.exists() else "does not exist"
-        raise Unreadable(f"{path} {problem}; give the folder of a git repository")
+        problem = "is not in a git repository" if is_there(path) else "does not exist"
+        raise Unreadable(f"{printable(str(path))[:500]} {problem}; give the folder of a git repository")
     return _opened(git_folder)
 
 

@@ -92,16 +92,18 @@ class Objects:
 
     def __init__(self, git: pygit2.Repository) -> None:
         self.git = git
-        self._commits: dict[str, StoredCommit | None] = {}
+        self._parents: dict[str, tuple[str, ...]] = {}
         self._kinds: dict[str, tuple[int, FileKind]] = {}
+
+    def parents(self, commit_id: str) -> tuple[str, ...]:
+        """Parents of a commit, also of those that are not there; none of one that is not there itself."""
+        if commit_id not in self._parents:
+            commit = self.commit(commit_id)
+            self._parents[commit_id] = () if commit is None else commit.parents
+        return self._parents[commit_id]
 
     def commit(self, commit_id: str) -> StoredCommit | None:
         """A commit; None when it is not there or cannot be read."""
-        if commit_id not in self._commits:
-            self._commits[commit_id] = self._read_commit(commit_id)
-        return self._commits[commit_id]
-
-    def _read_commit(self, commit_id: str) -> StoredCommit | None:
         import pygit2
 
         try:

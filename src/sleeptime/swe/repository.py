@@ -14,7 +14,7 @@ from typing import Final
 
 from sleeptime.core.errors import InputError, TooLarge, Unreadable
 from sleeptime.sources.entry import printable
-from sleeptime.sources.repository import opened_repository
+from sleeptime.sources.repository import is_there, opened_repository
 from sleeptime.swe.history import Change, Commit, Status
 from sleeptime.swe.objects import MAX_TEXT_BYTES, Entry, FileKind, Mode, Objects, StoredCommit
 
@@ -58,6 +58,7 @@ class Repository:
         self._ahead = deque([commit.id])
         self._blobs: frozenset[str] | None = None
         self._past_blobs: frozenset[str] | None = None
+        self._told_blobs = set[str]()
 
     @property
     def commit_id(self) -> str:
@@ -105,8 +106,8 @@ class Repository:
         """
         pieces = source.split("@")
         cuts = [("@".join(pieces[:cut]) or ".", "@".join(pieces[cut:])) for cut in range(1, len(pieces))]
-        path, revision = next(((path, revision) for path, revision in cuts if Path(path).exists()), (source, ""))
-        return cls.open(source) if Path(source).exists() or not revision else cls.open(path, revision)
+        path, revision = next(((path, revision) for path, revision in cuts if is_there(path)), (source, ""))
+        return cls.open(source) if is_there(source) or not revision else cls.open(path, revision)
 
     def at(self, commit_id: str) -> Repository:
         """This repository at an ancestor, or at the commit itself.
@@ -160,7 +161,7 @@ class Repository:
         Raises:
             InputError: neither this commit nor an earlier one has it, or it cannot be read as text.
         """
-        if blob_id not in self._own_blobs() and blob_id not in self._blobs_of_past():
+        if not (blob_id in self._told_blobs or blob_id in self._own_blobs() or blob_id in self._blobs_of_past()):
             raise InputError(f"no file up to {self.commit_id[:12]} has the blob '{printable(blob_id)[:80]}'")
         kind = self._objects.kind(blob_id)[1]
         if kind is not FileKind.TEXT:
@@ -179,6 +180,7 @@ class Repository:
         commit: StoredCommit | None = self._commit
         while commit is not None and (limit is None or limit > 0):
             changes = self._changes(commit) if with_changes else ()
+            self._told_blobs.update(change.blob for change in changes if change.blob is not None)
             yield Commit(commit.id, commit.parents, commit.at, commit.message, changes)
             limit = None if limit is None else limit - 1
             commit = self._objects.commit(commit.parents[0]) if commit.parents else None
@@ -193,8 +195,7 @@ class Repository:
 
     def _is_past(self, commit_id: str) -> bool:
         while commit_id not in self._past and self._ahead:
-            commit = self._objects.commit(self._ahead.popleft())
-            for parent in commit.parents if commit is not None else ():
+            for parent in self._objects.parents(self._ahead.popleft()):
                 if parent not in self._past:
                     self._past.add(parent)
                     self._ahead.append(parent)

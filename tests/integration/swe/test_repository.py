@@ -447,8 +447,9 @@ def test_a_repository_is_named_by_its_path_and_revision(tmp_path: Path, monkeypa
         )
     monkeypatch.chdir(tmp_path / "repo")
     assert Repository.of("@main~1").text("a.py") == Repository.of(".@main~1").text("a.py") == "1"
-    with pytest.raises(Unreadable, match="nowhere@main does not exist"):
-        Repository.of("nowhere@main")
+    for nothing in ("nowhere@main", "x" * 5_000, "x" * 5_000 + "@main", "\0", "\0@main", "nowhere"):
+        with pytest.raises(Unreadable, match="does not exist"):
+            Repository.of(nothing)
 
 
 def test_changes_are_those_that_git_tells(path: Path, history: History) -> None:
