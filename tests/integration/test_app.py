@@ -109,6 +109,7 @@ async def test_a_sleep_that_ends_late_does_not_replace_notes_on_the_present_vers
 
     async with Sleeptime(ScriptedModel(reply), database_url) as sleeptime:
         await sleeptime.add("apples", APPLES)
+        await sleeptime.policy("apples", on_change="1h")
         late = asyncio.create_task(sleeptime.sleep("apples"))
         await began.wait()
         await sleeptime.add("apples", Part("apples", "Tom has 4 bags of 24 apples."))
@@ -116,12 +117,14 @@ async def test_a_sleep_that_ends_late_does_not_replace_notes_on_the_present_vers
         may_end.set()
         slept = await late
         assert (slept.outcome, slept.version, slept.status, slept.notes) == (
-            Outcome.NOTHING_NEW,
+            Outcome.SKIPPED,
             2,
             Status.STAGED,
             (),
         )
         assert "kept as version 2" in slept.reason
+        stands = await sleeptime.policy("apples")
+        assert (stands.rest.until, stands.is_slept) == (None, True), "what came in between was read"
         found = await sleeptime.notes("apples")
         assert found.learned is not None
         assert [note.text for note in found.learned.notes] == ["new"]

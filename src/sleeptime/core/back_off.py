@@ -67,7 +67,7 @@ class BackOff:
     failed         1, 2, 3, 4   rest 1, 2, 4, 8 minutes
     failed         5            are not heard any more until the context is released
     capped         any          rest until the next UTC day, when caps per day begin anew
-    skipped        any          go on as before: nothing was tried
+    skipped        any          go on as before: nothing was tried, or what was written came too late
     ============== ============ =====================================================
 
     >>> from datetime import UTC, datetime

@@ -186,10 +186,10 @@ class Committed:
 
     @property
     def outcome(self) -> Outcome:
-        """How the sleep that wrote it ended: what was refused is a failure, and what came too late nothing new."""
+        """How the sleep that wrote it ended: what was refused is a failure, and what came too late was in vain."""
         if self.status is Status.REFUSED:
             return Outcome.FAILED
-        return Outcome.NOTHING_NEW if self.status is Status.STAGED else Outcome.WROTE
+        return Outcome.SKIPPED if self.status is Status.STAGED else Outcome.WROTE
 
     def told(self, name: str) -> str:
         """What became of it and what to do, for a user; "" when it is live.

@@ -38,8 +38,8 @@ from sleeptime.store.tables import (
 )
 
 PARKED: Final = timedelta(minutes=10)
-"""A wake-up that waits for the end of a job is looked at again after this, should nobody have told of the end; so is what
-only a newer version can read."""
+"""A wake-up that waits for the end of a job is looked at again after this, should nobody have told of the end; so is
+what only a newer version can read."""
 
 _log = logging.getLogger(__name__)
 

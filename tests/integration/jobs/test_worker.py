@@ -149,7 +149,8 @@ async def test_a_rollback_while_a_job_runs_stands(database_url: str) -> None:
                 await store.rollback("ada-0", 1)
                 await until_over([store], 2)
             over = await store.jobs.job(job.id)
-            assert (over.outcome, over.learned) == (Outcome.NOTHING_NEW, None)
+            assert (over.outcome, over.learned) == (Outcome.SKIPPED, None)
+            assert (await store.jobs.sleep_state("ada-0")).rests_until is None
             assert "sleeptime notes ada-0 --approve 3" in over.reason
             versions = await store.learned_versions("ada-0")
             assert [(entry.status, entry.job_id) for entry in versions] == [

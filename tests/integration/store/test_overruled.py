@@ -63,7 +63,7 @@ async def test_what_a_user_decided_while_a_sleep_ran_stands(
     await decide(shop)
     committed = await ended(shop, job, LATE)
     assert committed == Committed(4, Status.STAGED, OVERRULED)
-    assert committed.outcome is Outcome.NOTHING_NEW
+    assert committed.outcome is Outcome.SKIPPED
     assert "sleeptime notes shop --approve 4" in committed.told("shop")
     assert await live(shop) == stands
     entry = (await shop.learned_versions("shop"))[3]

@@ -36,8 +36,16 @@ async def test_a_call_that_waits_for_its_turn_waits_no_longer_when_its_job_is_to
     calls = WatchedCalls(PacedCalls(brake, pacer), brake)
 
     def call(key: str) -> Call:
-        known = {"context": "ada", "job_id": job.id, "worker": WORKER}
-        return Call(phase=Phase.SLEEP, model="m", usage=Usage(), key=key, outcome=RUNNING, **known)
+        return Call(
+            phase=Phase.SLEEP,
+            model="m",
+            usage=Usage(),
+            context="ada",
+            job_id=job.id,
+            key=key,
+            outcome=RUNNING,
+            worker=WORKER,
+        )
 
     under_way = call("0.0")
     await calls.begin(under_way)
