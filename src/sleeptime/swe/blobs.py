@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -85,7 +85,7 @@ class Blob:
 def load_blobs(
     repository: Repository,
     cache: Cache | None,
-    wanted: Iterable[tuple[BlobKey, str]],
+    wanted: Mapping[BlobKey, str],
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[BlobKey, Blob]:
     """What is known of contents, read where it is not kept.
@@ -99,13 +99,12 @@ def load_blobs(
     Returns:
         those that are there and can be read as text.
     """
-    paths = dict(wanted)
-    kept = {} if cache is None else cache.get(_KIND, map(str, paths))
-    found = {key: Blob.unpacked(kept[name]) for key in paths if (name := str(key)) in kept}
+    kept = {} if cache is None else cache.get(_KIND, map(str, wanted))
+    found = {key: Blob.unpacked(kept[name]) for key in wanted if (name := str(key)) in kept}
     fresh: dict[str, bytes] = {}
-    for key in [key for key in paths if key not in found]:
+    for key in [key for key in wanted if key not in found]:
         try:
-            blob = Blob.read(paths[key], repository.text_of(key.id))
+            blob = Blob.read(wanted[key], repository.text_of(key.id))
         except (InputError, Unreadable):  # binary, huge, or missing from a partial clone
             continue
         found[key] = blob
@@ -115,7 +114,7 @@ def load_blobs(
                 cache.put(_KIND, fresh)
                 fresh = {}
         if progress is not None:
-            progress(len(found), len(paths))
+            progress(len(found), len(wanted))
     if cache is not None:
         cache.put(_KIND, fresh)
     return found

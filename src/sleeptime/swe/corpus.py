@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sleeptime.swe.blobs import Blob, BlobKey
 from sleeptime.swe.history import is_source
 from sleeptime.swe.postings import Postings
 from sleeptime.swe.query import cleaned
 from sleeptime.swe.signals import Corpus, Moment
-from sleeptime.swe.terms import TermCounts
 
 if TYPE_CHECKING:
     from sleeptime.swe.past import Past
 
 Listing = Sequence[tuple[str, int, BlobKey]]
 """The files of a moment: path, number and content of each, in path order."""
+NOW: Final = 0
+"""The moment when the newest commit had been made."""
 
 
 def listing(past: Past, since: int) -> Listing:
@@ -29,19 +30,13 @@ def listing(past: Past, since: int) -> Listing:
     return sorted(found)
 
 
-def messages_of(past: Past) -> Postings:
-    """The words of every commit's message."""
-    return Postings.of([TermCounts.of(*cleaned(commit.message)) for commit in past.commits])
-
-
 def assembled(
-    past: Past, messages: Postings, listings: Mapping[int, Listing], blobs: Mapping[BlobKey, Blob]
+    past: Past, listings: Mapping[int, Listing], blobs: Mapping[BlobKey, Blob]
 ) -> tuple[Corpus, dict[int, Moment]]:
     """A corpus for moments, and those.
 
     Args:
         past: the commits.
-        messages: their words.
         listings: the files of each moment, by the newest commit that is known at it.
         blobs: what is known of their contents; a file whose content is not there is left out.
     """
@@ -53,8 +48,8 @@ def assembled(
     corpus = Corpus(
         content=Postings.of([blobs[key].content for key in keys]),
         symbols=Postings.of([blobs[key].symbols for key in keys]),
-        names=Postings.of([TermCounts.of(path) for path in paths]),
-        messages=messages,
+        names=Postings.of_texts(paths),
+        messages=Postings.of_texts("\n".join(cleaned(commit.message)) for commit in past.commits),
         past=past,
     )
     return corpus, {since: _moment(since, rows, keys, paths) for since, rows in readable.items()}

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final
 from sleeptime.core.errors import InputError
 from sleeptime.swe.blobs import BlobKey, load_blobs
 from sleeptime.swe.cache import Cache
-from sleeptime.swe.corpus import assembled, messages_of
+from sleeptime.swe.corpus import NOW, Listing, assembled, listing
 from sleeptime.swe.extra import need_extra
 from sleeptime.swe.fusion import features, fit, num_named, probabilities, ranked
 from sleeptime.swe.mainline import load_commits
 from sleeptime.swe.past import Past
 from sleeptime.swe.query import Query
 from sleeptime.swe.reasons import Reasons
-from sleeptime.swe.replay import replayed
+from sleeptime.swe.replay import Replays
 from sleeptime.swe.repository import FileKind, Repository
 from sleeptime.swe.signals import Corpus, Moment, Searched
 
@@ -94,15 +94,14 @@ class Index:
         files = {path: file.blob for path, file in repository.files().items() if file.kind is FileKind.TEXT}
         commits = load_commits(repository, cache, lambda done: told("reading commits", done, None))
         past = Past.of(commits, files)
-        numbers, messages = past.now(), messages_of(past)
-        rows = [(path, numbers[path], BlobKey.of(blob, path)) for path, blob in files.items()]
-        wanted = [(key, path) for path, _, key in rows]
+        numbers, changes = past.now(), Replays.of(past, replays, cache)
+        listings: dict[int, Listing] = {since: listing(past, since) for since in changes.moments}
+        listings[NOW] = [(path, numbers[path], BlobKey.of(blob, path)) for path, blob in files.items()]
+        wanted = {key: path for rows in listings.values() for path, _, key in rows}
         blobs = load_blobs(repository, cache, wanted, lambda done, total: told("reading files", done, total))
-        evidence = replayed(
-            repository, past, messages, replays, cache, lambda done, total: told("replaying changes", done, total)
-        )
-        corpus, moments = assembled(past, messages, {0: rows}, blobs)
-        return cls(repository.commit_id, corpus, moments[0], fit(evidence), len(evidence))
+        corpus, moments = assembled(past, listings, blobs)
+        evidence = changes.run(corpus, moments, cache, lambda done, total: told("replaying changes", done, total))
+        return cls(repository.commit_id, corpus, moments[NOW], fit(evidence), len(evidence))
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -58,7 +58,8 @@ def load_commits(
 def _from(repository: Repository, commit_id: str) -> Iterator[Commit]:
     """The commits from an ancestor on; none when it is not there, as behind the edge of a shallow clone."""
     try:
-        yield from repository.at(commit_id).commits()
+        start = repository if commit_id == repository.commit_id else repository.at(commit_id)
+        yield from start.commits()
     except InputError:
         return
 

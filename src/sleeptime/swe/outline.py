@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from pathlib import PurePosixPath
+from posixpath import splitext
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Outline:
 
 def language_of(path: str) -> str | None:
     """The language that a path's suffix stands for; None when it has no grammar here."""
-    return LANGUAGES.get(PurePosixPath(path).suffix.lower())
+    return LANGUAGES.get(splitext(path)[1].lower())
 
 
 def outline(path: str, text: str) -> Outline:
@@ -165,7 +165,7 @@ def outline(path: str, text: str) -> Outline:
     language = language_of(path)
     if language is None:
         known = ", ".join(sorted(_SUFFIXES))
-        suffix = PurePosixPath(path).suffix or "without a suffix"
+        suffix = splitext(path)[1] or "without a suffix"
         return Outline(None, remark=f"no outline of files {suffix}; there are outlines of {known}")
     if len(text) > MAX_CHARS:
         return Outline(language, remark=f"no outline: the file has more than {MAX_CHARS:,} characters")

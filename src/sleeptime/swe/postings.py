@@ -8,11 +8,11 @@ postings serves a repository at every commit, and one more document costs itself
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sleeptime.swe.terms import TermCounts
+from sleeptime.swe.terms import TermCounts, counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,11 +46,26 @@ class Postings:
         """Put documents together; each is known by its place."""
         import numpy as np
 
-        sizes = np.array([len(document.ids) for document in documents], np.int64)
-        lengths = np.array([int(document.counts.sum()) for document in documents], np.int64)
         ids = np.concatenate([document.ids for document in documents] or [np.zeros(0, np.uint64)])
-        counts = np.concatenate([document.counts for document in documents] or [np.zeros(0)]).astype(np.float64)
-        numbers = np.repeat(np.arange(len(documents), dtype=np.int32), sizes)
+        counts = np.concatenate([document.counts for document in documents] or [np.zeros(0)])
+        return cls._of(ids, counts, [len(document.ids) for document in documents])
+
+    @classmethod
+    def of_texts(cls, texts: Iterable[str]) -> Postings:
+        """Put short texts together; each is known by its place."""
+        import numpy as np
+
+        found = [counted(text) for text in texts]
+        ids = np.array([term for counts in found for term in counts], np.uint64)
+        return cls._of(ids, np.array([times for counts in found for times in counts.values()]), list(map(len, found)))
+
+    @classmethod
+    def _of(cls, ids: np.ndarray, counts: np.ndarray, sizes: Sequence[int]) -> Postings:
+        import numpy as np
+
+        counts = counts.astype(np.float64)
+        numbers = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+        lengths = np.bincount(numbers, counts, minlength=len(sizes)).astype(np.int64)
         order = np.argsort(ids, kind="stable")
         ids = ids[order]
         begins = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]])) if len(ids) else np.zeros(0, np.int64)
@@ -66,6 +81,17 @@ class Postings:
             return self.documents[:0], self.counts[:0]
         found = slice(self.offsets[place], self.offsets[place + 1])
         return self.documents[found], self.counts[found]
+
+    def among(self, term: int, chosen: np.ndarray) -> tuple[set[int], float]:
+        """Which of the chosen documents hold a term, and how much it says of them.
+
+        Args:
+            term: its id.
+            chosen: numbers of documents.
+        """
+        there = set(chosen.tolist())
+        held = there.intersection(self.of_term(term)[0].tolist())
+        return held, idf(len(held), len(there))
 
     def bm25(self, query: Mapping[int, float], chosen: np.ndarray) -> np.ndarray:
         """The score of each document, float64 ``(D,)``; at least 0, and 0 for those that are not chosen.

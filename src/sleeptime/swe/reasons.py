@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from sleeptime.swe.postings import Postings, idf
+from sleeptime.swe.postings import Postings
 from sleeptime.swe.signals import NAMES, Corpus, Moment, Searched
 
 if TYPE_CHECKING:
@@ -46,11 +46,12 @@ class Reasons:
         self._searched = searched
         self._ranks = ranks
         self._weights = weights
+        self._held: dict[str, dict[int, tuple[set[int], float]]] = {}
         self._similar = searched.similar_commits()
         self._told: dict[str, Callable[[int], str]] = {
-            "content": lambda place: self._words("content", corpus.content, int(moment.blobs[place])),
-            "symbols": lambda place: self._words("symbols", corpus.symbols, int(moment.blobs[place])),
-            "path": lambda place: self._words("path", corpus.names, int(moment.names[place])),
+            "content": lambda place: self._words("content", corpus.content, moment.blobs, place),
+            "symbols": lambda place: self._words("symbols", corpus.symbols, moment.blobs, place),
+            "path": lambda place: self._words("path", corpus.names, moment.names, place),
             "messages": self._messages,
             "similar": self._similar_change,
             "together": self._together,
@@ -69,13 +70,14 @@ class Reasons:
         told = (self._told[name](place) for _, _, name in sorted(found))
         return tuple([reason for reason in told if reason][:MAX_REASONS])
 
-    def _words(self, what: str, postings: Postings, document: int) -> str:
-        held: dict[str, float] = {}
-        for term in self._query.weights:
-            documents, _ = postings.of_term(term)
+    def _words(self, what: str, postings: Postings, numbers: np.ndarray, place: int) -> str:
+        if what not in self._held:
+            self._held[what] = {term: postings.among(term, numbers) for term in self._query.weights}
+        document, held = int(numbers[place]), dict[str, float]()
+        for term, (documents, weight) in self._held[what].items():
             if document in documents:
                 word = self._query.words[term]
-                held[word] = max(held.get(word, 0.0), idf(len(documents), len(postings.lengths)))
+                held[word] = max(held.get(word, 0.0), weight)
         best = sorted(held, key=lambda word: -held[word])[:MAX_WORDS]
         return f"{what}: {', '.join(best)}" if best else ""
 

@@ -8,12 +8,11 @@ the commit's id.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sleeptime.swe.blobs import load_blobs
 from sleeptime.swe.cache import Cache
-from sleeptime.swe.corpus import assembled, listing
 from sleeptime.swe.fusion import Evidence, ranked
 from sleeptime.swe.history import is_source
 from sleeptime.swe.query import Query, cleaned
@@ -22,8 +21,6 @@ from sleeptime.swe.signals import Corpus, Moment, Searched
 if TYPE_CHECKING:
     from sleeptime.swe.history import Commit
     from sleeptime.swe.past import Past
-    from sleeptime.swe.postings import Postings
-    from sleeptime.swe.repository import Repository
 
 MIN_EARLIER: Final = 20
 """A change with fewer commits before it shows little of what a history tells."""
@@ -66,47 +63,61 @@ def _is_feature(commit: Commit) -> bool:
     )
 
 
-def replayed(
-    repository: Repository,
-    past: Past,
-    messages: Postings,
-    number: int,
-    cache: Cache | None,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[Evidence, ...]:
-    """Replay past changes, where it was not done before.
+@dataclass(frozen=True, slots=True)
+class Replays:
+    """Past changes that are replayed.
 
     Args:
-        repository: that has them.
-        past: its commits.
-        messages: their words.
-        number: how many at most, the newest first.
-        cache: where replays are kept.
-        progress: told how many contents are read, and of how many.
+        ids: of the commits, by their numbers, newest first.
+        kept: what came of those that were replayed before, by id.
     """
-    places = replayable(past, number)
-    ids = {place: past.commits[place].id for place in places}
-    kept = {} if cache is None else cache.get(_KIND, ids.values())
-    wanting = [place for place in places if ids[place] not in kept]
-    fresh = _replay(repository, past, messages, wanting, cache, progress) if wanting else {}
-    if cache is not None:
-        cache.put(_KIND, {ids[place]: evidence.packed() for place, evidence in fresh.items()})
-    return tuple(fresh[place] if place in fresh else Evidence.unpacked(kept[ids[place]]) for place in places)
 
+    ids: dict[int, str]
+    kept: dict[str, bytes]
 
-def _replay(
-    repository: Repository,
-    past: Past,
-    messages: Postings,
-    places: list[int],
-    cache: Cache | None,
-    progress: Callable[[int, int], None] | None,
-) -> dict[int, Evidence]:
-    listings = {place + 1: listing(past, place + 1) for place in places}
-    wanted = {key: path for rows in listings.values() for path, _, key in rows}
-    blobs = load_blobs(repository, cache, wanted.items(), progress)
-    corpus, moments = assembled(past, messages, listings, blobs)
-    return {place: _evidence(corpus, moments[place + 1], past.commits[place]) for place in places}
+    @classmethod
+    def of(cls, past: Past, number: int, cache: Cache | None) -> Replays:
+        """The newest changes that can be replayed.
+
+        Args:
+            past: the commits.
+            number: how many at most.
+            cache: where replays are kept.
+        """
+        ids = {place: past.commits[place].id for place in replayable(past, number)}
+        return cls(ids, {} if cache is None else cache.get(_KIND, ids.values()))
+
+    @property
+    def moments(self) -> tuple[int, ...]:
+        """What has to be searched: the newest commit before each change that was not replayed before."""
+        return tuple(place + 1 for place, commit_id in self.ids.items() if commit_id not in self.kept)
+
+    def run(
+        self,
+        corpus: Corpus,
+        moments: Mapping[int, Moment],
+        cache: Cache | None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[Evidence, ...]:
+        """Replay what was not replayed before; the evidence of all.
+
+        Args:
+            corpus: with everything that was there at the moments.
+            moments: those of `moments` at least.
+            cache: where replays are kept.
+            progress: told how many are done, and of how many.
+        """
+        found = []
+        for done, (place, commit_id) in enumerate(self.ids.items(), 1):
+            if commit_id in self.kept:
+                found.append(Evidence.unpacked(self.kept[commit_id]))
+                continue
+            found.append(_evidence(corpus, moments[place + 1], corpus.past.commits[place]))
+            if cache is not None:
+                cache.put(_KIND, {commit_id: found[-1].packed()})
+            if progress is not None:
+                progress(done, len(self.ids))
+        return tuple(found)
 
 
 def _evidence(corpus: Corpus, moment: Moment, commit: Commit) -> Evidence:

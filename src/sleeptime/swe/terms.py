@@ -111,17 +111,20 @@ class TermCounts:
         """The terms of texts, taken together."""
         import numpy as np
 
-        words = Counter[str]()
-        for text in texts:
-            words.update(_WORD.findall(text))
-        found: dict[int, int] = {}
-        for word, times in words.items():
-            for term in term_ids(word):
-                found[term] = found.get(term, 0) + times
+        found = counted("\n".join(texts))
         ids = np.fromiter(found.keys(), np.uint64, len(found))
         counts = np.fromiter(found.values(), np.uint32, len(found))
         order = np.argsort(ids)
         return cls(ids[order], counts[order])
+
+
+def counted(text: str) -> dict[int, int]:
+    """How often each term stands in a text."""
+    found: dict[int, int] = {}
+    for word, times in Counter(_WORD.findall(text)).items():
+        for term in term_ids(word):
+            found[term] = found.get(term, 0) + times
+    return found
 
 
 def terms(text: str) -> tuple[str, ...]:
