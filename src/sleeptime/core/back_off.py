@@ -53,7 +53,8 @@ class Quarantine:
 
 @dataclass(frozen=True, slots=True)
 class BackOff:
-    """What follows from how a sleep ended. A sleep by hand begins in spite of rest and quarantine, and may lift both.
+    """What follows from how a sleep ended. A sleep by hand begins in spite of rest and quarantine: one that wrote and
+    left nothing lifts both, and any other changes neither, for its model and its caps may not be those of triggers.
 
     ============== ============ =====================================================
     it ended       in a row     with the defaults, triggers
@@ -109,6 +110,7 @@ class BackOff:
         now: datetime,
         *,
         left: Outcome | None = None,
+        is_by_hand: bool = False,
     ) -> SleepState:
         """The state after one more sleep.
 
@@ -119,7 +121,11 @@ class BackOff:
             reason: why it ended so.
             now: when it ended.
             left: why it wrote and left parts unread all the same, ``failed`` or ``capped``; None when it left none.
+            is_by_hand: whether a user asked for it.
         """
+        if is_by_hand and outcome is not Outcome.SKIPPED and (left is not None or outcome is not Outcome.WROTE):
+            read = version if outcome is Outcome.NOTHING_NEW else state.slept_version
+            return replace(state, slept_version=read, slept_at=now)
         if left is Outcome.CAPPED or (left is Outcome.FAILED and state.failures + 1 < self.max_failures):
             return self.after(state, left, version, reason, now)
         match outcome:

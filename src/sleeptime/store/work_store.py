@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +17,7 @@ from sleeptime.core.job import Ending, Job, JobState, Wanted
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.spend import utc_day
 from sleeptime.core.text import kept_text
+from sleeptime.core.trigger import Trigger
 from sleeptime.core.worker import Worker, WorkerState
 from sleeptime.store import job_rows, ledger_rows, sleep_state_rows, spend_rows, wake_rows, worker_rows
 from sleeptime.store.database import Database
@@ -253,11 +255,16 @@ async def end_job(connection: AsyncConnection, job: Job, ending: Ending, back_of
     context_id = await job_rows.finish(connection, job.id, job.run, ending, now=now)
     if context_id is None:
         return False
-    await sleep_state_rows.change_sleep_state(
-        connection,
-        context_id,
-        lambda state: back_off.after(state, ending.outcome, job.context_version, ending.reason, now, left=ending.left),
+    after = partial(
+        back_off.after,
+        outcome=ending.outcome,
+        version=job.context_version,
+        reason=ending.reason,
+        now=now,
+        left=ending.left,
+        is_by_hand=job.trigger == Trigger.HAND,
     )
+    await sleep_state_rows.change_sleep_state(connection, context_id, after)
     await wake_rows.settle(connection, context_id, now, is_called_again=ending.outcome is not Outcome.SKIPPED)
     return True
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def test_what_stands_still_comes_with_the_command_that_releases_it(cli: Cli) -> 
     ids: list[str] = []
 
     async def act(store: Store) -> None:
-        failing, _ = await store.jobs.begin("c", new_job(), "w1")
+        failing, _ = await store.jobs.begin("c", replace(new_job(), trigger="change"), "w1")
         await store.work.finish(failing, Ending(Outcome.FAILED, "the key is refused"), BackOff(max_failures=1))
         paused, _ = await store.jobs.add("c", new_job(1))
         await store.jobs.pause(paused.id)

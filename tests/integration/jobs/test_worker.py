@@ -9,6 +9,7 @@ import random
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -166,7 +167,7 @@ async def test_a_job_that_fails_says_why_and_does_not_disturb_the_others(databas
             (good,) = await queued(store, model, "ada-0")
             settings = sleep_settings(database_url, model.name.replace("/v1#", "/nowhere#"))
             await store.add_context(known_as("ada-1"))
-            bad, _ = await store.jobs.add("ada-1", asked_for(known_as("ada-1"), settings))
+            bad, _ = await store.jobs.add("ada-1", replace(asked_for(known_as("ada-1"), settings), trigger="change"))
             async with working(sleep_settings(database_url, model.name)):
                 await until_over([store], 2)
             assert (await store.jobs.job(good.id)).outcome is Outcome.WROTE

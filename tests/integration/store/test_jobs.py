@@ -26,10 +26,10 @@ SHOP = context(a="one")
 DEAD_AFTER = timedelta(seconds=15)
 
 
-def new_job(*, model: str | None = "nano", drafts: int = 1, priority: int = BY_HAND) -> NewJob:
+def new_job(*, model: str | None = "nano", drafts: int = 1, priority: int = BY_HAND, trigger: str = "hand") -> NewJob:
     """A job on `SHOP`."""
     settings = {"model": model, "drafts": drafts}
-    return NewJob(context_version=SHOP.version, settings=settings, drafts=drafts, trigger="hand", priority=priority)
+    return NewJob(context_version=SHOP.version, settings=settings, drafts=drafts, trigger=trigger, priority=priority)
 
 
 @pytest.fixture
@@ -389,7 +389,9 @@ async def test_the_list_shows_the_oldest_unfinished_and_the_youngest_that_are_ov
 
 async def test_failures_in_a_row_quarantine_a_context_until_it_is_released(shop: Store) -> None:
     for n in range(BackOff().max_failures):
-        job = await running(shop, new=new_job(drafts=n + 1))
+        by_hand = await running(shop, new=new_job(drafts=n + 10))
+        assert await shop.work.finish(by_hand, Ending(Outcome.FAILED, "not theirs"), BackOff())
+        job = await running(shop, new=new_job(drafts=n + 1, trigger="change"))
         assert await shop.work.finish(job, Ending(Outcome.FAILED, f"failure {n}"), BackOff())
     state = await shop.jobs.sleep_state("shop")
     assert state.quarantined_at is not None
@@ -404,7 +406,7 @@ async def test_failures_in_a_row_quarantine_a_context_until_it_is_released(shop:
 async def test_sleeps_that_end_at_once_are_all_counted(database_url: str) -> None:
     stores = [await Store.open(database_url) for _ in range(4)]
     await stores[0].add_context(SHOP)
-    jobs = [await running(stores[0], new=new_job(drafts=n + 1)) for n in range(4)]
+    jobs = [await running(stores[0], new=new_job(drafts=n + 1, trigger="change")) for n in range(4)]
     ending = Ending(Outcome.FAILED, "down")
     await asyncio.gather(*(store.work.finish(job, ending, BackOff()) for store, job in zip(stores, jobs, strict=True)))
     assert (await stores[0].jobs.sleep_state("shop")).failures == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from unittest.mock import ANY
 
@@ -29,9 +30,9 @@ def new_job(seed: int = 0) -> NewJob:
     return NewJob(context_version=version, settings={"seed": seed}, drafts=3, trigger="hand", priority=BY_HAND)
 
 
-async def running(store: Store, name: str) -> Job:
+async def running(store: Store, name: str, trigger: Trigger = Trigger.HAND) -> Job:
     """A job on a context that a worker runs."""
-    job, is_mine = await store.jobs.begin(name, new_job(), "w1")
+    job, is_mine = await store.jobs.begin(name, replace(new_job(), trigger=trigger), "w1")
     assert is_mine
     return job
 
@@ -90,7 +91,7 @@ async def test_a_list_is_cut_and_what_is_left_out_is_counted(shop: Store, monkey
 async def test_wake_ups_and_quarantines_are_found_for_all_and_for_one(shop: Store) -> None:
     for name, idle in (("a", "20m"), ("b", "10m")):
         await shop.policies.change(name, lambda policy, idle=idle: policy.changed({"idle": idle}))  # type: ignore[misc]
-    failing = await running(shop, "c")
+    failing = await running(shop, "c", Trigger.CHANGE)
     await shop.work.finish(failing, Ending(Outcome.FAILED, "no key"), BackOff(max_failures=1))
     found = await shop.overviews.load()
     assert [(name, trigger) for name, _, trigger in found.wake_ups.items] == [
@@ -129,7 +130,7 @@ async def test_only_breakers_that_are_open_are_shown(shop: Store) -> None:
 async def test_a_tenant_sees_nothing_of_another(shop: Store) -> None:
     await shop.jobs.add("a", new_job())
     await shop.policies.change("a", lambda policy: policy.changed({"idle": "10m"}))
-    failing = await running(shop, "c")
+    failing = await running(shop, "c", Trigger.CHANGE)
     await shop.work.finish(failing, Ending(Outcome.FAILED, "no key"), BackOff(max_failures=1))
     other = shop.for_tenant("other")
     found = await other.overviews.load()

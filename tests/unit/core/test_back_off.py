@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import doctest
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from sleeptime.core import back_off
 from sleeptime.core.back_off import BackOff, SleepState
@@ -32,11 +35,44 @@ def test_a_sleep_that_wrote_ends_rest_failures_and_quarantine() -> None:
     assert BackOff().after(state, Outcome.WROTE, "v2", "", NOW) == SleepState(slept_version="v2", slept_at=NOW)
 
 
-def test_a_failure_by_hand_leaves_a_quarantine_as_old_as_it_is() -> None:
+def test_one_more_failure_leaves_a_quarantine_as_old_as_it_is() -> None:
     state = SleepState(failures=5, quarantined_at=NOW, last_error="first")
     later = BackOff().after(state, Outcome.FAILED, "v1", "second", NOW + timedelta(hours=1))
     assert later.quarantined_at == NOW
     assert later.last_error == "second"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "left", "read"),
+    [
+        (Outcome.FAILED, None, "v1"),
+        (Outcome.CAPPED, None, "v1"),
+        (Outcome.NOTHING_NEW, None, "v2"),
+        (Outcome.WROTE, Outcome.CAPPED, "v1"),
+        (Outcome.WROTE, Outcome.FAILED, "v1"),
+    ],
+)
+@pytest.mark.parametrize(
+    "before",
+    [
+        SleepState(slept_version="v1", slept_at=NOW),
+        SleepState("v1", NOW, failures=4, rests_until=NOW + timedelta(minutes=8), last_error="down"),
+        SleepState("v1", NOW, failures=5, quarantined_at=NOW, last_error="down"),
+    ],
+    ids=["heard", "at rest", "in quarantine"],
+)
+def test_a_sleep_by_hand_that_did_not_write_all_changes_neither_rest_nor_quarantine(
+    before: SleepState, outcome: Outcome, left: Outcome | None, read: str
+) -> None:
+    later = NOW + timedelta(hours=1)
+    after = BackOff().after(before, outcome, "v2", "another model", later, left=left, is_by_hand=True)
+    assert after == replace(before, slept_version=read, slept_at=later)
+
+
+def test_a_sleep_by_hand_that_wrote_ends_rest_and_quarantine_and_one_that_was_skipped_does_nothing() -> None:
+    state = SleepState("v1", NOW, failures=5, quarantined_at=NOW, rests_until=NOW, last_error="down")
+    assert BackOff().after(state, Outcome.WROTE, "v2", "", NOW, is_by_hand=True) == SleepState("v2", NOW)
+    assert BackOff().after(state, Outcome.SKIPPED, "v2", "cancelled", NOW, is_by_hand=True) == state
 
 
 def test_only_a_sleep_that_finished_its_work_moves_the_cursor() -> None:
