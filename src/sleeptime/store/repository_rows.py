@@ -5,23 +5,15 @@ Every function works on a connection whose transaction belongs to the caller.
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, String, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import Mapped, mapped_column
 
 from sleeptime.core.command import command
 from sleeptime.core.errors import NotFound
 from sleeptime.core.origin import Origin
 from sleeptime.store.conflict import insert_into
 from sleeptime.store.context_rows import Head
-from sleeptime.store.tables import Table
-
-
-class RepositoryRow(Table):
-    __tablename__ = "repository"
-    version_id: Mapped[int] = mapped_column(ForeignKey("context_version.id", ondelete="CASCADE"), primary_key=True)
-    path: Mapped[str]
-    commit_id: Mapped[str] = mapped_column(String(64))
+from sleeptime.store.tables import RepositoryRow
 
 
 async def remember(connection: AsyncConnection, head: Head, origin: Origin) -> None:

@@ -8,7 +8,7 @@ What must be unique is a unique index:
     context         a name, and the version it stands at                   unique (tenant, name)
     context_version a version of a context that was seen                   unique (context, version)
     version_part    the ordered parts of a version; versions that only grew at the end share them
-    repository      the git commit that a version was read at (in `repository_rows`)
+    repository      the git commit that a version was read at
     learned         a learned context of a version; at most one is live,   unique (context, number), (context, job),
                     and at most one waits                                  (context) if live, (context) if waiting
     note            the ordered notes of a learned context
@@ -142,6 +142,13 @@ class VersionPartRow(Table):
     position: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(MAX_NAME_CHARS))
     part_id: Mapped[int] = mapped_column(ForeignKey("part.id"))
+
+
+class RepositoryRow(Table):
+    __tablename__ = "repository"
+    version_id: Mapped[int] = mapped_column(ForeignKey("context_version.id", ondelete="CASCADE"), primary_key=True)
+    path: Mapped[str]
+    commit_id: Mapped[str] = mapped_column(String(64))
 
 
 class LearnedRow(Table):
