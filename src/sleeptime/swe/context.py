@@ -135,7 +135,7 @@ async def sleep(
     """
     if replays < 0:
         raise InputError(f"the number of replays is at least 0, got {replays}")
-    index = await _index(store, name, replays, folder, progress, warn)
+    index = await index_of(store, name, replays=replays, folder=folder, progress=progress, warn=warn)
     unstudied = await store.unstudied(name)
     context = unstudied.context
     told: Callable[[int, int], None] | None = None
@@ -186,17 +186,26 @@ async def ask(
     """
     if not query.strip():
         raise InputError("the query is blank; say what is to be changed, such as 'add a --json flag to the export'")
-    index = await _index(store, name, None, folder, progress, warn)
+    index = await index_of(store, name, folder=folder, progress=progress, warn=warn)
     began_s = time.perf_counter()
     files = index.search(query, limit)
     predicted = index.predict(query)
     return Answered(index.commit_id, files, predicted, time.perf_counter() - began_s)
 
 
-async def _index(
-    store: Store, name: str, replays: int | None, folder: Path | None, progress: Progress | None, warn: Warn
+async def index_of(
+    store: Store,
+    name: str,
+    *,
+    replays: int | None = None,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+    warn: Warn = log.warning,
 ) -> Index:
-    """The index of a context's repository, tuned on as many replays as given, or else as its last sleep was told."""
+    """The index of a context's repository, tuned on as many replays as given, or else as its last sleep was told.
+
+    Takes and raises as `sleep`.
+    """
     repository = await repository_of(store, name)
     with Cache.of(repository.path, folder or cache_folder(), warn) as cache:
         if replays is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_ai.messages import ToolCallPart
@@ -15,6 +15,9 @@ from pydantic_ai.tools import ToolDefinition
 
 from sleeptime.core.errors import InputError
 from sleeptime.prompts.fence import fenced
+
+MAX_RESULT_CHARS: Final = 12_000
+"""Longest answer of a tool: all of them are read again with every step."""
 
 
 class Arguments(BaseModel):
@@ -92,7 +95,7 @@ class Toolbox:
             told = tool.run(arguments)
         except InputError as error:
             return Result(f"Refused: {error}.", is_refused=True)
-        return Result(fenced(told, "part", _label(tool, arguments)) if tool.finds_data else told)
+        return Result(fenced(_cut(told), "part", _label(tool, arguments)) if tool.finds_data else told)
 
 
 class Reader(Protocol):
@@ -185,6 +188,13 @@ def reading_tools(reader: Reader) -> tuple[Tool, ...]:
             finds_data=True,
         ),
     )
+
+
+def _cut(told: str) -> str:
+    """As much of it as an agent is told at once."""
+    if len(told) <= MAX_RESULT_CHARS:
+        return told
+    return f"{told[:MAX_RESULT_CHARS]}\n({len(told) - MAX_RESULT_CHARS:,} more characters; ask for less at once)"
 
 
 def _label(tool: Tool, arguments: Arguments) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sleeptime.cli.options import ContextName, Database, Json
+from sleeptime.cli.options import MODELS, ContextName, Database, Json
 
 if TYPE_CHECKING:
     from sleeptime.settings import Settings
@@ -19,14 +19,34 @@ def ask(
     name: ContextName,
     query: Annotated[str, typer.Argument(metavar="QUERY", help="What is to be changed, in words.", show_default=False)],
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="At most so many files.")] = 10,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help=f"Let an agent make the change in a scratch folder, and show which files it edited: {MODELS}.",
+            show_default=False,
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Budget of the agent, in steps [20].", show_default=False)
+    ] = None,
+    diff: Annotated[bool, typer.Option("--diff", help="Show the agent's edits, too.")] = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Which files a change touches, best first, each with its reasons. Calls no model.
+    """Which files a change touches, best first, each with its reasons. Calls no model unless --model names one.
 
     What is marked is what the change is expected to touch; the rest may be worth a look. Reads what `swe sleep` has
-    left, and where that has not run, or the context has changed since, what is missing first.
+    left, and where that has not run, or the context has changed since, what is missing first. An agent searches the
+    same, reads the repository and edits copies of its files: nothing of the user's is written.
     """
+    if model is not None:
+        from sleeptime.cli.swe.agent import ask_agent
+
+        ask_agent(name, query, model, steps=steps, is_diff=diff, database=database, as_json=as_json)
+        return
+    if steps is not None or diff:
+        raise typer.BadParameter("--steps and --diff are for an agent: give --model, too")
     from sleeptime.cli.output import hint, print_json
     from sleeptime.cli.swe.session import run_on_store
     from sleeptime.swe import context
