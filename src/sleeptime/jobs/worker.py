@@ -21,6 +21,7 @@ from sleeptime.core.worker import WorkerState
 from sleeptime.jobs.abandoned import PAGE, cancel_batches
 from sleeptime.jobs.dispatch import Dispatch
 from sleeptime.jobs.engine import Engine
+from sleeptime.jobs.files import Files
 from sleeptime.jobs.model_pool import ModelPool
 from sleeptime.jobs.process import this_host
 from sleeptime.jobs.reaper import Reaper
@@ -83,6 +84,10 @@ class JobWorker:
         self._host = this_host()
         self._work = store.work
         self._is_stopping = False
+        self._files: Files | None = None
+        self._stop = asyncio.Event()
+        self._reason: StoreError | None = None
+        """Why it stops though nobody told it to."""
         self._means = Means(
             store,
             settings,
@@ -107,9 +112,14 @@ class JobWorker:
         Args:
             stop: set it to stop in order.
             started: told when jobs can be taken.
+
+        Raises:
+            StoreError: a file of the database is not the one that was opened any more; it has stopped at once.
         """
+        self._stop = stop
         await self._beat()
         await self._engine.start()
+        self._files = Files(self._settings.database_url)
         rhythm = self._rhythm
         duties = [
             asyncio.create_task(self._every(interval_s, duty))
@@ -134,6 +144,8 @@ class JobWorker:
                 duty.cancel()
             await asyncio.gather(*duties, return_exceptions=True)
             await self._leave()
+        if self._reason is not None:
+            raise self._reason
 
     async def _every(self, interval_s: float, duty: Callable[[], Awaitable[object]]) -> None:
         """Do a duty again and again, whatever goes wrong with it."""
@@ -147,10 +159,26 @@ class JobWorker:
             await asyncio.sleep(wait_s)
 
     async def _beat(self) -> None:
+        self._check_files()
         state = WorkerState.DRAINING if self._is_stopping else WorkerState.WORKING
         await self._work.beat(self.id, self._host, os.getpid(), state)
         for job in await self._work.orphans(self.id, self._active):
             log.warning("job %s had been left, and is queued again", job.id)
+
+    def _check_files(self) -> None:
+        """Make sure that this database is the one that others have; else stop at once.
+
+        Raises:
+            StoreError: it is not.
+        """
+        if self._files is None:
+            return
+        try:
+            self._files.check()
+        except StoreError as error:
+            self._reason = error
+            self._stop.set()
+            raise
 
     async def _turn(self) -> None:
         while not self._is_stopping and await self._dispatch.turn():
@@ -177,6 +205,7 @@ class JobWorker:
         while not self._is_stopping:
             self._active[job_id, run] = this_task
             try:
+                self._check_files()  # else it may be a run of others
                 job = await self._work.take(job_id, run, self.id)
                 if job is not None:
                     ran = await SleepJob(self._means, job).run()
@@ -192,7 +221,7 @@ class JobWorker:
 
     async def _drain(self) -> None:
         """Wait until the runs under way have stopped, but no longer than is allowed."""
-        for wait_s in (self._settings.drain_timeout_s, None):
+        for wait_s in (self._settings.drain_timeout_s if self._reason is None else 0, None):
             tasks = [*self._active.values()]
             if not tasks:
                 return
@@ -203,7 +232,8 @@ class JobWorker:
     async def _leave(self) -> None:
         """Leave everything that is still ours to others."""
         try:
-            await self._work.leave(self.id)
+            if self._reason is None:
+                await self._work.leave(self.id)
             await self._engine.recover(self.id)
         except Exception:  # the edge of a process that ends: others find out by themselves
             log.exception("worker %s could not say that it leaves", self.id)
