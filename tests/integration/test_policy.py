@@ -262,6 +262,20 @@ async def test_a_sleep_by_hand_does_not_wait_for_the_window_of_the_same_job_that
         assert (await until_over(sleeptime, job_id)).outcome is Outcome.WROTE
 
 
+async def test_a_job_that_had_begun_when_its_window_closed_goes_on(database_url: str, model: str) -> None:
+    settings = load_settings(database_url=database_url, model=model)
+    async with Sleeptime(settings=settings) as sleeptime, await Store.open(database_url) as store:
+        added = await sleeptime.add("apples", APPLES)
+        called, _ = await store.jobs.add("apples", new_job(added.version, settings, trigger=Trigger.CHANGE))
+        begun = await store.work.take(called.id, called.run, "stopped")
+        assert begun is not None
+        assert await store.work.give_up(begun) is JobState.QUEUED
+        await sleeptime.policy("apples", on_change="1h", window=in_hours(2))
+        async with working(database_url, model):
+            over = await until_over(sleeptime, called.id)
+        assert (over.outcome, over.run) == (Outcome.WROTE, 2)
+
+
 async def test_a_job_that_stood_in_the_queue_until_its_window_closed_waits_for_the_next(
     database_url: str, model: str
 ) -> None:
