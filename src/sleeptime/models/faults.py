@@ -6,8 +6,12 @@ known by name, so that nothing here imports an SDK.
 
 from __future__ import annotations
 
+import errno
 import json
+import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
@@ -20,6 +24,7 @@ from sleeptime.core.errors import (
     InputError,
     ModelError,
     ModelTimeout,
+    NotNow,
     PromptRejected,
     ProviderDown,
     RateLimited,
@@ -28,6 +33,10 @@ from sleeptime.core.errors import (
 )
 
 _MAX_DETAIL_CHARS: Final = 400
+
+SHORTAGE: Final = timedelta(seconds=10)
+"""A call for which this machine lacks the means is made again after this."""
+_SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC})
 
 
 class UnusableReply(foreign.UnexpectedModelBehavior):
@@ -67,6 +76,8 @@ def fault_of(error: BaseException, *, in_stream: bool = False) -> Fault | None:
     """
     if isinstance(error, SleeptimeError):
         return _own_fault(error)
+    if not in_stream and (shortage := _shortage(error)) is not None:
+        return _short(shortage)
     if isinstance(error, foreign.ModelAPIError):
         return _api_fault(error, in_stream)
     if isinstance(error, foreign.ContentFilterError):
@@ -76,6 +87,33 @@ def fault_of(error: BaseException, *, in_stream: bool = False) -> Fault | None:
     if isinstance(error, foreign.UserError):
         return Fault(InputError(f"the model cannot take this request: {_clip(error)}"), is_free=True)
     return _named_fault(error, in_stream)
+
+
+def _shortage(error: BaseException) -> OSError | None:
+    """What this machine lacks, where that is below an error of the provider's client."""
+    return next((below for below in _below(error) if below.errno in _SHORTAGES), None)
+
+
+def _below(error: BaseException) -> Iterator[OSError]:
+    """The system's own errors that an error comes from."""
+    left, seen = [error], set[int]()
+    while left:
+        found = left.pop()
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
+        if isinstance(found, OSError) and not isinstance(found, socket.gaierror):  # its numbers are its own
+            yield found
+        if isinstance(found, BaseExceptionGroup):
+            left += found.exceptions
+        left += [cause for cause in (found.__cause__, found.__context__) if cause is not None]
+
+
+def _short(shortage: OSError) -> Fault:
+    """It says nothing about the provider, and the same call can be made when there is more."""
+    message = f"this machine lacks what a call needs: {shortage.strerror}; let it do less at once, or raise its limits"
+    is_free = shortage.errno in (errno.EMFILE, errno.ENFILE)  # there was no connection yet
+    return Fault(NotNow(message, datetime.now(UTC) + SHORTAGE), can_retry=True, is_free=is_free)
 
 
 def _own_fault(error: SleeptimeError) -> Fault:

@@ -98,7 +98,7 @@ async def test_our_own_mistakes_show_that_the_provider_answers(
 
 async def test_what_says_nothing_about_the_provider_changes_nothing(workers: list[Worker], store: Store) -> None:
     await workers[0].make("ProviderDown")
-    for outcome in ("CancelledError", "Stopped", "BatchOverdue", "InputError"):
+    for outcome in ("CancelledError", "Stopped", "BatchOverdue", "InputError", "NotNow"):
         await workers[0].make(outcome)
     assert [breaker.failures for breaker in await store.breakers.list()] == [1]
 

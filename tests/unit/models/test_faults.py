@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import resource
+from datetime import UTC, datetime
 
 import anthropic
 import httpx2
@@ -18,6 +21,7 @@ from sleeptime.core.errors import (
     ForeignText,
     InputError,
     ModelTimeout,
+    NotNow,
     PromptRejected,
     ProviderDown,
     RateLimited,
@@ -221,7 +225,7 @@ def test_common_errors_in_a_stream_may_be_the_readers_own(error: Exception) -> N
     assert fault_of(error, in_stream=True) is None
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError(), asyncio.CancelledError(), KeyError("x"), OSError(28, "full")])
+@pytest.mark.parametrize("error", [ZeroDivisionError(), asyncio.CancelledError(), KeyError("x"), OSError(13, "no")])
 def test_what_is_not_about_the_call_is_left_alone(error: BaseException) -> None:
     assert fault_of(error) is None
 
@@ -249,3 +253,37 @@ def test_a_long_error_body_is_clipped() -> None:
     fault = fault_of(foreign.ModelAPIError("m", "x" * 10_000))
     assert fault is not None
     assert len(str(fault.error)) < 500
+
+
+async def test_a_machine_without_file_descriptors_is_no_fault_of_the_provider() -> None:
+    client = openai.AsyncOpenAI(base_url="http://127.0.0.1:1/v1", api_key="none", max_retries=0)
+    with pytest.raises(openai.APIConnectionError) as refused:
+        await client.models.list()
+    fault = fault_of(refused.value)
+    assert fault is not None
+    assert isinstance(fault.error, ProviderDown)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(openai.APIConnectionError) as short:
+            await client.models.list()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        await client.close()
+    fault = fault_of(short.value)
+    assert fault is not None
+    assert isinstance(fault.error, NotNow)
+    assert (fault.can_retry, fault.is_free) == (True, True)
+    assert fault.error.until > datetime.now(UTC)
+
+
+@pytest.mark.parametrize("number", [errno.ENFILE, errno.ENOMEM, errno.ENOSPC])
+def test_what_the_machine_lacks_is_found_below_every_error(number: int) -> None:
+    causes = ExceptionGroup("all failed", [ConnectionRefusedError(), OSError(number, "short")])
+    error = foreign.ModelConnectionError("m", "no connection")
+    error.__context__ = httpx2.ConnectError("failed")
+    error.__context__.__cause__ = causes
+    fault = fault_of(error)
+    assert fault is not None
+    assert isinstance(fault.error, NotNow)
+    assert "short" in str(fault.error)
