@@ -19,7 +19,7 @@ from bench.figure import Figure
 from sleeptime.swe.cache import Cache
 from sleeptime.swe.index import Index
 from sleeptime.swe.repository import Repository
-from tests.support.repositories import History
+from tests.support.repositories import Content, History
 
 FILES = 1_000
 COMMITS = 5_000
@@ -77,7 +77,7 @@ def generate(path: Path, rng: random.Random) -> None:
         for name in changed:
             functions = files[name]
             functions[rng.randrange(len(functions))] = source.function(name.rpartition(".")[2])
-        texts = {name: "".join(files[name]) for name in changed}
+        texts: dict[str | bytes, Content | None] = {name: "".join(files[name]) for name in changed}
         history.commit(source.query(), texts, branch="main" if number == COMMITS - 1 else None)
 
 

@@ -77,23 +77,24 @@ class Cache:
 
     def all(self, kind: str) -> dict[str, bytes]:
         """Every entry of a kind, by key."""
-        with self._using() as database:
-            if database is not None:
-                rows = database.execute("SELECT key, checksum, data FROM entry WHERE kind = ?", (kind,))
-                return dict(_checked(kind, rows))
-        return {}
+        return self._read(kind, [("kind = ?", (kind,))])
 
     def get(self, kind: str, keys: Iterable[str]) -> dict[str, bytes]:
         """The entries of a kind that are there of these keys."""
-        wanted, found = list(dict.fromkeys(keys)), dict[str, bytes]()
+        wanted = list(dict.fromkeys(keys))
+        pages = [wanted[begin : begin + _ASKED] for begin in range(0, len(wanted), _ASKED)]
+        wheres = [(f"kind = ? AND key IN ({','.join('?' * len(page))})", (kind, *page)) for page in pages]
+        return self._read(kind, wheres)
+
+    def _read(self, kind: str, wheres: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
         with self._using() as database:
-            for begin in range(0, len(wanted) if database is not None else 0, _ASKED):
-                asked = wanted[begin : begin + _ASKED]
-                marks = ",".join("?" * len(asked))
-                statement = f"SELECT key, checksum, data FROM entry WHERE kind = ? AND key IN ({marks})"
-                found |= dict(_checked(kind, database.execute(statement, (kind, *asked))))
-            return found
-        return {}
+            if database is None:
+                return found
+            for where, values in wheres:
+                rows = database.execute(f"SELECT key, checksum, data FROM entry WHERE {where}", values)
+                found.update(_checked(kind, rows))
+        return found
 
     def put(self, kind: str, entries: Mapping[str, bytes]) -> None:
         """Keep entries; all of them or none."""

@@ -22,13 +22,16 @@ from sleeptime.swe.query import Query
 from sleeptime.swe.reasons import Reasons
 from sleeptime.swe.replay import Replays
 from sleeptime.swe.repository import FileKind, Repository
-from sleeptime.swe.signals import Corpus, Moment, Searched
+from sleeptime.swe.signals import NAMES, Corpus, Moment, Searched
 
 if TYPE_CHECKING:
     import numpy as np
 
 REPLAYS: Final = 30
 """How many past changes the weights are tuned on by default."""
+
+_OF_QUERY: Final = [name != "recent" for name in NAMES]
+"""Signals that have to do with the query."""
 
 Progress = Callable[[str, int, int | None], None]
 """Told what is being done, how far it is, and how far it is to go, if that is known."""
@@ -121,6 +124,7 @@ class Index:
             limit: at most so many; fewer when fewer have anything to do with it.
         """
         searched, ranks, likely, order = self._ranked(query)
+        order = order[(ranks[order][:, _OF_QUERY] > 0).any(axis=1)]
         reasons = Reasons(self._corpus, self._moment, Query.of(query), searched, ranks, self._weights)
         return tuple(
             Found(self.paths[place], round(float(likely[place]), 6), reasons.of(int(place)))
@@ -129,6 +133,8 @@ class Index:
 
     def predict(self, query: str, *, source_only: bool = False) -> tuple[str, ...]:
         """The files that the change will touch, best first: as many as promise the best F1.
+
+        Also of a query without a word that is known: then those that are touched often.
 
         Args:
             query: as for `search`.

@@ -181,7 +181,8 @@ class Searched:
         age = np.arange(len(past.commits)) - self._moment.since
         weight = np.where(age >= 0, 0.5 ** (np.maximum(age, 0) / HALF_LIFE), 0.0)
         found: np.ndarray = np.bincount(past.files, weight[past.commit_of], minlength=len(past.versions))
-        return found[self._moment.files]
+        taken: np.ndarray = found[self._moment.files]
+        return taken
 
     def together(self, seeds: Mapping[int, float]) -> np.ndarray:
         """How likely each file is to change with the seeds."""
@@ -196,7 +197,7 @@ class Searched:
             commits = commits[weight[commits] > 0]
             files, of = touches(past, commits)
             likely = np.bincount(files, weight[of], minlength=len(past.versions))
-            likely /= _SMOOTHING + likely[file]
+            likely = likely / (_SMOOTHING + likely[file])
             likely[file] = 0
             found += value * likely
         taken: np.ndarray = found[moment.files]

@@ -21,7 +21,7 @@ MAX_WORD_CHARS: Final = 60
 """Longer runs of letters and digits are data, such as keys and pictures in base64."""
 
 _WORD: Final = re.compile(r"\w+")
-_PIECE: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_a-zA-Z]+")
+_PIECE: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 _ENDINGS: Final = ("ations", "ation", "ings", "ing", "ions", "ion", "ers", "er", "ies", "ed", "es", "s", "e", "y")
 _MIN_STEM: Final = 3
 _STOP_WORDS: Final = frozenset(
@@ -153,7 +153,8 @@ def term_ids(word: str) -> tuple[int, ...]:
 def _terms_of(word: str) -> tuple[str, ...]:
     if len(word) > MAX_WORD_CHARS:
         return ()
-    pieces = [piece.casefold() for piece in _PIECE.findall(word)]
+    split = _PIECE.findall(word) if word.isascii() else word.split("_")
+    pieces = [piece.casefold() for piece in split]
     stems = [stem(piece) for piece in pieces if len(piece) > 1 and piece not in _STOP_WORDS]
     if len(pieces) > 1:
         stems.insert(0, "".join(pieces))

@@ -1,0 +1,171 @@
+"""The index of a repository: what it finds and why, that it knows nothing later, and that a cache changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sleeptime.core.errors import InputError
+from sleeptime.swe.blobs import Blob
+from sleeptime.swe.cache import Cache
+from sleeptime.swe.generated import generate
+from sleeptime.swe.index import Index
+from sleeptime.swe.repository import Repository
+from tests.support.repositories import History, Link, Submodule
+
+QUERIES = ("add a json flag to the export command", "orders: support soft delete", "record who changed a customer")
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return generate(tmp_path_factory.mktemp("swe") / "shop", "shop", seed=3, commits=120).path
+
+
+def _shop(path: Path) -> History:
+    history = History(path, is_bare=True)
+    history.commit(
+        "begin",
+        {
+            "cli/export.py": "def export_orders():\n    pass\n",
+            "cli/list.py": "def list_orders():\n    pass\n",
+            "core/csv.py": "def write_csv():\n    pass\n",
+            "docs/export.md": "How to export.\n",
+            "pay/card.py": "def charge_card():\n    pass\n",
+        },
+    )
+    for number in range(4):
+        export, csv = f"def export_orders():\n    return {number}\n", f"def write_csv(): {number}\n"
+        history.commit("let rows be written as a table", {"cli/export.py": export, "core/csv.py": csv})
+    return history
+
+
+def test_files_are_found_by_words_names_paths_and_by_what_changed_with_them(tmp_path: Path) -> None:
+    _shop(tmp_path / "repo")
+    index = Index.build(Repository.open(tmp_path / "repo"))
+    found = {file.path: file for file in index.search("add a --json flag to the export of orders")}
+    assert next(iter(found)) == "cli/export.py"
+    reasons = found["cli/export.py"].reasons
+    assert any(reason.startswith("content: ") and "export" in reason for reason in reasons)
+    assert any("changed with cli/export.py in 5 commits" in reason for reason in found["core/csv.py"].reasons)
+    assert "pay/card.py" not in index.predict("add a --json flag to the export of orders")
+    assert any('"let rows be written as a table"' in r for f in index.search("rows as a table") for r in f.reasons)
+
+
+def test_nothing_of_a_later_commit_is_known(tmp_path: Path) -> None:
+    history = _shop(tmp_path / "repo")
+    base = history.head
+    assert base is not None
+    before = Index.build(Repository.open(tmp_path / "repo", base)).search("zebra export", 50)
+    history.commit("zebra", {"cli/zebra.py": "def zebra(): pass\n", "pay/card.py": "zebra = 1\n"})
+    repository = Repository.open(tmp_path / "repo")
+    assert Index.build(repository).search("zebra")[0].path == "cli/zebra.py"
+    with Cache(tmp_path / "c.sqlite") as cache:
+        Index.build(repository, cache=cache)
+        index = Index.build(repository.at(base), cache=cache)
+    assert index.search("zebra") == ()
+    assert index.search("zebra export", 50) == before
+
+
+def test_an_index_of_a_cache_is_the_same_as_one_of_nothing(generated: Path, tmp_path: Path) -> None:
+    repository = Repository.open(generated)
+    ids = [commit.id for commit in repository.commits()]
+    cold = Index.build(repository, replays=10)
+    assert cold.num_replayed == 10
+    with Cache(tmp_path / "c.sqlite") as cache:
+        for commit_id in (ids[30], ids[5], ids[1], ids[0]):
+            warm = Index.build(Repository.open(generated, commit_id), cache=cache, replays=10)
+        again = Index.build(repository, cache=cache, replays=10)
+    for query in QUERIES:
+        assert cold.search(query, 1000) == warm.search(query, 1000) == again.search(query, 1000)
+        assert cold.predict(query) == warm.predict(query)
+
+
+def test_a_commit_costs_only_the_files_that_it_changed(
+    generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository, read = Repository.open(generated), list[str]()
+    head, before = list(repository.commits(2))
+    whole = Blob.read
+
+    def counted(path: str, text: str) -> Blob:
+        read.append(path)
+        return whole(path, text)
+
+    monkeypatch.setattr(Blob, "read", counted)
+    with Cache(tmp_path / "c.sqlite") as cache:
+        Index.build(repository.at(before.id), cache=cache)
+        assert len(read) > 50
+        read.clear()
+        Index.build(repository, cache=cache)
+        assert set(read) <= {change.path for change in head.changes}
+        read.clear()
+        Index.build(repository, cache=cache)
+        assert read == []
+
+
+def test_a_build_that_is_interrupted_goes_on_where_it_stopped(
+    generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, count = Blob.read, 0
+
+    def interrupted(path: str, text: str) -> Blob:
+        nonlocal count
+        count += 1
+        if count == 40:
+            raise KeyboardInterrupt
+        return whole(path, text)
+
+    monkeypatch.setattr(Blob, "read", interrupted)
+    monkeypatch.setattr("sleeptime.swe.blobs.MANY", 10)
+    with Cache(tmp_path / "c.sqlite") as cache:
+        with pytest.raises(KeyboardInterrupt):
+            Index.build(Repository.open(generated), cache=cache, replays=0)
+        assert len(cache.all("blob")) == 30
+        index = Index.build(Repository.open(generated), cache=cache, replays=0)
+    assert index.search(QUERIES[0]) == Index.build(Repository.open(generated), replays=0).search(QUERIES[0])
+
+
+def test_a_damaged_cache_gives_the_same_answers_after_a_word(generated: Path, tmp_path: Path) -> None:
+    repository, told = Repository.open(generated), list[str]()
+    with Cache(tmp_path / "c.sqlite") as cache:
+        expected = Index.build(repository, cache=cache).search(QUERIES[0])
+    (tmp_path / "c.sqlite").write_bytes(b"\0" * 10_000)
+    with Cache(tmp_path / "c.sqlite", told.append) as cache:
+        assert Index.build(repository, cache=cache).search(QUERIES[0]) == expected
+    assert len(told) == 1
+
+
+def test_more_replays_are_more_evidence_and_none_are_allowed(generated: Path) -> None:
+    repository = Repository.open(generated)
+    assert [Index.build(repository, replays=number).num_replayed for number in (0, 5)] == [0, 5]
+    with pytest.raises(InputError, match="at least 0"):
+        Index.build(repository, replays=-1)
+
+
+def test_what_is_no_text_is_not_named_and_breaks_nothing(tmp_path: Path) -> None:
+    history = History(tmp_path / "repo", is_bare=True)
+    history.commit("begin", {"a.py": "export = 1\n", "b.bin": b"export\0", "l": Link("a.py"), "lib": Submodule()})
+    history.commit("export", {b"caf\xe9.py": "export = 2\n", "empty.py": "", "b.bin": b"export\0\0"})
+    lost = history.blob(b"export = 3\n")
+    history.commit("lose", {"lost.py": "export = 3\n"})
+    history.remove_object(lost)
+    index = Index.build(Repository.open(tmp_path / "repo"))
+    assert set(index.paths) == {"a.py", "caf\udce9.py", "empty.py"}
+    assert {found.path for found in index.search("export")} >= {"a.py", "caf\udce9.py"}
+
+
+def test_a_query_of_no_known_word_finds_nothing_and_yet_predicts_what_is_touched_often(tmp_path: Path) -> None:
+    _shop(tmp_path / "repo")
+    index = Index.build(Repository.open(tmp_path / "repo"))
+    assert index.search("quux") == ()
+    assert index.predict("quux")[0] in ("cli/export.py", "core/csv.py")
+
+
+def test_documents_are_not_named_where_source_alone_is_asked_for(tmp_path: Path) -> None:
+    _shop(tmp_path / "repo")
+    index = Index.build(Repository.open(tmp_path / "repo"))
+    assert "docs/export.md" in [found.path for found in index.search("how to export")]
+    named = index.predict("how to export", source_only=True)
+    assert named
+    assert all(path.endswith(".py") for path in named)

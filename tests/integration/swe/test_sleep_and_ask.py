@@ -1,0 +1,158 @@
+"""`swe sleep` and `swe ask` without a model: notes through the door of every sleep, ranked files, and clear errors."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sleeptime.app import Sleeptime
+from sleeptime.core.errors import InputError, NotFound, Unreadable
+from sleeptime.core.note import LearnedContext, Note, NoteKind
+from sleeptime.core.outcome import Outcome
+from sleeptime.store.store import Store
+from sleeptime.swe import context
+from sleeptime.swe.file_notes import DERIVATION, STRATEGY
+from tests.support.commands import Cli
+from tests.support.repositories import History
+
+FILES = {
+    "cli/export.py": "def export_orders():\n    pass\n",
+    "core/csv.py": "def write_csv():\n    pass\n",
+    "pay/card.py": "def charge_card():\n    pass\n",
+}
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    made = History(tmp_path / "shop", is_bare=True)
+    made.commit("begin", dict(FILES))
+    for number in range(3):
+        made.commit("write a table", {path: f"{FILES[path]}# {number}\n" for path in ("cli/export.py", "core/csv.py")})
+    return made
+
+
+async def _added(url: str, history: History) -> None:
+    async with Sleeptime(database=url) as sleeptime:
+        await sleeptime.add("shop", str(history.path))
+
+
+async def _in_service(url: str) -> set[str]:
+    async with Sleeptime(database=url) as sleeptime:
+        shown = await sleeptime.notes("shop")
+    assert shown.learned is not None
+    return {note.subject for note in shown.learned.notes if note.id in shown.in_service}
+
+
+async def test_every_file_has_a_note_and_a_commit_takes_those_of_its_files_out_of_service(
+    tmp_path: Path, history: History
+) -> None:
+    url, caches = f"sqlite:///{tmp_path / 'store.db'}", tmp_path / "caches"
+    await _added(url, history)
+    async with await Store.open(url) as store:
+        first = await context.sleep(store, "shop", folder=caches)
+        assert (first.outcome, first.version, first.files, first.carried) == (Outcome.WROTE, 1, 3, 0)
+        notes = {note.subject.rpartition("shop.git/")[2]: note for note in first.notes}
+        told = next(note.text for name, note in notes.items() if name.endswith("cli/export.py"))
+        assert "defines export_orders" in told
+        assert '"write a table"' in told
+        assert "core/csv.py (4 times)" in told
+        everything = await _in_service(url)
+        assert len(everything) == 3
+        again = await context.sleep(store, "shop", folder=caches)
+        assert (again.outcome, again.version, again.notes) == (Outcome.NOTHING_NEW, None, ())
+        history.commit("charge twice", {"pay/card.py": "def charge_twice():\n    pass\n"})
+        await _added(url, history)
+        assert {name.rpartition("/")[2] for name in everything - await _in_service(url)} == {"card.py"}
+        last = await context.sleep(store, "shop", folder=caches)
+    assert (last.outcome, last.version, len(last.notes), last.carried) == (Outcome.WROTE, 2, 3, 2)
+    assert len(await _in_service(url)) == 3
+
+
+async def test_notes_of_a_model_that_hold_stay_and_what_it_has_not_read_is_left_for_it(
+    tmp_path: Path, history: History
+) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    await _added(url, history)
+    async with await Store.open(url) as store:
+        before = await store.context("shop")
+        digests = {part.name.rpartition("/")[2]: part.sha256 for part in before.parts}
+        learned = tuple(Note(NoteKind.FACT, f"About {name}.", depends_on=(digests[name],)) for name in digests)
+        await store.commit_sleep(LearnedContext("shop", before.version, learned, "notes", "gpt"))
+        history.commit("charge twice", {"pay/card.py": "def charge_twice():\n    pass\n"})
+        await _added(url, history)
+        slept = await context.sleep(store, "shop", folder=tmp_path / "caches")
+        live = (await store.serving("shop")).learned
+        now = {part.name.rpartition("/")[2]: part.sha256 for part in (await store.context("shop")).parts}
+    assert live is not None
+    assert (live.strategy, live.model, live.unread) == ("notes", "gpt", (now["card.py"],))
+    kept = [note.text for note in live.notes if note.derivation != DERIVATION]
+    assert kept == ["About export.py.", "About csv.py."]
+    assert (len(slept.notes), slept.carried) == (5, 2)
+
+
+async def test_a_refused_sleep_leaves_what_was_live_and_says_that_it_failed(tmp_path: Path, history: History) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    await _added(url, history)
+    async with await Store.open(url) as store:
+        slept = await context.sleep(store, "shop", folder=tmp_path / "c", check=lambda *_: "it is too long")
+        assert (slept.outcome, slept.notes) == (Outcome.FAILED, ())
+        assert "it is too long" in slept.reason
+        assert (await store.serving("shop")).learned is None
+
+
+async def test_an_answer_is_of_the_commit_that_was_added_and_keeps_to_the_replays_of_the_last_sleep(
+    tmp_path: Path, history: History
+) -> None:
+    url, caches = f"sqlite:///{tmp_path / 'store.db'}", tmp_path / "caches"
+    await _added(url, history)
+    added = history.head
+    history.commit("later", {"zebra.py": "zebra = 1\n"})
+    async with await Store.open(url) as store:
+        await context.sleep(store, "shop", replays=0, folder=caches)
+        answered = await context.ask(store, "shop", "zebra table", folder=caches)
+        with pytest.raises(InputError, match="blank"):
+            await context.ask(store, "shop", " ", folder=caches)
+    assert answered.commit_id == added
+    assert {found.path for found in answered.files} == set(FILES)
+
+
+async def test_a_context_without_a_repository_or_with_one_that_is_gone_or_rewritten_says_what_to_do(
+    tmp_path: Path, history: History
+) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "a.py").write_text("x = 1\n")
+    await _added(url, history)
+    async with Sleeptime(database=url) as sleeptime:
+        await sleeptime.add("plain", str(tmp_path / "plain"))
+    async with await Store.open(url) as store:
+        with pytest.raises(NotFound, match="sleeptime add plain"):
+            await context.sleep(store, "plain")
+        with pytest.raises(NotFound):
+            await context.ask(store, "nobody", "x")
+        assert history.head is not None
+        history.remove_object(history.head)
+        with pytest.raises(InputError, match=r"rewritten.*sleeptime add shop"):
+            await context.ask(store, "shop", "x", folder=tmp_path / "caches")
+        shutil.rmtree(history.path)
+        with pytest.raises(Unreadable, match=r"not at .* any more.*sleeptime add shop"):
+            await context.ask(store, "shop", "x", folder=tmp_path / "caches")
+
+
+def test_the_commands_print_one_object_each(
+    tmp_path: Path, history: History, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    cli("add", "shop", str(history.path))
+    slept = json.loads(cli("swe", "sleep", "shop", "--replays", "10", "--json").out)
+    assert (slept["outcome"], slept["files"], slept["notes"], slept["status"]) == ("wrote", 3, 3, "live")
+    asked = json.loads(cli("swe", "ask", "shop", "write orders as csv", "--limit", "2", "--json").out)
+    assert [found["path"] for found in asked["files"]] == ["core/csv.py", "cli/export.py"]
+    assert asked["latency_ms"] > 0
+    table = cli("swe", "ask", "shop", "write orders as csv").out
+    assert "core/csv.py" in table
+    assert "content:" in table
+    assert json.loads(cli("notes", "shop", "--json").out)["strategy"] == STRATEGY
