@@ -19,9 +19,14 @@ from sleeptime.sleep.notes import NOTES_TOOLS
 from sleeptime.sleep.piece import Piece, has_text
 from sleeptime.sleep.rethink import RETHINK_TOOLS
 from sleeptime.sleep.settings import SleepSettings, Strategy
+from sleeptime.swe.explore import MAX_NOTE_TOKENS, STEPS
+from sleeptime.swe.toolbox import MAX_RESULT_CHARS
 
 _TURN_TOKENS = 80
 """What a turn adds beside the notes: the call's frame and our reply to it."""
+_CHARS_PER_TOKEN = 4
+_AGENT_TOKENS = 1_600
+"""What an agent that explores is told of its tools, beside the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +67,15 @@ def plan_sleep(model: Model, context: Context, agenda: Agenda, settings: SleepSe
     is_rethink = settings.strategy is Strategy.RETHINK
     # A turn without a usable call is wasted, and the last of MAX_WASTED_TURNS ends the draft.
     turns = MAX_WASTED_TURNS + (settings.max_rethinks - 1 if is_rethink else 0)
-    turn_tokens = settings.max_note_tokens + _TURN_TOKENS
+    said_tokens = turn_tokens = settings.max_note_tokens + _TURN_TOKENS
+    if settings.strategy is Strategy.REPOSITORY:
+        turns, turn_tokens = STEPS, MAX_RESULT_CHARS // _CHARS_PER_TOKEN + MAX_NOTE_TOKENS + _TURN_TOKENS
     pieces = agenda.pieces if any(map(has_text, context.parts)) else ()
     firsts = [_first_request_tokens(piece, settings) for piece in pieces]
     # Each turn reads all turns before it again.
     read = settings.drafts * sum(turns * first + turn_tokens * turns * (turns - 1) // 2 for first in firsts)
     max_calls = settings.drafts * turns * len(pieces)
-    usage = Usage(input_tokens=read, output_tokens=max_calls * turn_tokens)
+    usage = Usage(input_tokens=read, output_tokens=max_calls * said_tokens)
     longest = max(firsts, default=0)
     price = price_of(model.model_name, model.system, tier, base_url=model.base_url, input_tokens=longest)
     return SleepPlan(
@@ -88,6 +95,8 @@ def plan_sleep(model: Model, context: Context, agenda: Agenda, settings: SleepSe
 
 
 def _first_request_tokens(piece: Piece, settings: SleepSettings) -> int:
+    if settings.strategy is Strategy.REPOSITORY:
+        return _AGENT_TOKENS + approximate_tokens(sleep_prompt(settings, is_rewriting=False).system())
     is_rethink = settings.strategy is Strategy.RETHINK
     memory = max(piece.memories, key=len, default="")
     prompt = sleep_prompt(settings, is_rewriting=bool(memory))

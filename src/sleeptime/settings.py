@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     model_timeout_s: float = Field(default=60.0, gt=0)
     tier: Tier = Tier.STANDARD
 
-    strategy: Literal["rethink", "notes"] = "notes"
+    strategy: Literal["rethink", "notes", "repository"] = "notes"
     drafts: int = Field(default=1, ge=1, le=100)
     combine: Literal["merge", "concat"] = "merge"
     effort: EffortLevel = "high"

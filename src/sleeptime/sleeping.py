@@ -14,7 +14,8 @@ from sleeptime.core.totals import Totals
 from sleeptime.core.trigger import Trigger
 from sleeptime.jobs.by_hand import ByHand
 from sleeptime.jobs.sleep_job import Means, Ran
-from sleeptime.jobs.snapshot import agenda_of, new_job, sleep_settings
+from sleeptime.jobs.snapshot import new_job, sleep_settings
+from sleeptime.jobs.study import study_of
 from sleeptime.models.resolve import resolve_model
 from sleeptime.models.tiers import tier_settings
 from sleeptime.plan import SleepPlan, plan_sleep
@@ -59,7 +60,7 @@ async def plan(resources: Resources, name: str, changes: SleepChanges) -> SleepP
     unstudied = await store.unstudied(name)
     model = await resources.model()
     tier_settings(model, settings.tier)  # the same error as in the sleep itself
-    agenda = agenda_of(model, unstudied, settings)
+    agenda = (await study_of(store, model, unstudied, settings)).agenda
     return plan_sleep(model, unstudied.context, agenda, sleep_settings(model, settings), settings.tier)
 
 

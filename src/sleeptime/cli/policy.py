@@ -45,7 +45,7 @@ def policy(
     ] = None,
     keep_versions: Annotated[str | None, _value("N", "Keep at least this many of the newest versions.")] = None,
     keep_days: Annotated[str | None, _value("DAYS", "Keep those that left service within so many days.")] = None,
-    strategy: Annotated[str | None, _value("NAME", "How one draft is made: notes or rethink.")] = None,
+    strategy: Annotated[str | None, _value("NAME", "How one draft is made: notes, rethink or repository.")] = None,
     drafts: Annotated[str | None, _value("K", "Independent drafts.")] = None,
     combine: Annotated[str | None, _value("NAME", "How drafts become one: merge or concat.")] = None,
     effort: Annotated[str | None, _value("LEVEL", "Work per draft: low, medium or high.")] = None,

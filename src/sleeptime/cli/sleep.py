@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 def sleep(
     name: ContextName,
     strategy: Annotated[
-        Literal["rethink", "notes"] | None,
-        typer.Option(help="rethink: the paper's own; notes: typed notes with their working [SLEEPTIME_STRATEGY]."),
+        Literal["rethink", "notes", "repository"] | None,
+        typer.Option(
+            help="rethink: the paper's own; notes: typed notes with their working; repository: an agent on the changes "
+            "of a git repository [SLEEPTIME_STRATEGY]."
+        ),
     ] = None,
     drafts: Annotated[
         int | None, typer.Option(metavar="K", min=1, help="Independent drafts [SLEEPTIME_DRAFTS].")

@@ -30,7 +30,8 @@ from sleeptime.core.price import Tier
 from sleeptime.core.totals import Totals
 from sleeptime.gate.caps import PatientLedger, UnderWay
 from sleeptime.jobs.brake import BrakedCalls
-from sleeptime.jobs.snapshot import agenda_of, settings_of, sleep_settings
+from sleeptime.jobs.snapshot import settings_of, sleep_settings
+from sleeptime.jobs.study import study_of
 from sleeptime.jobs.watch import WatchedCalls
 from sleeptime.models.batch import JobBatches
 from sleeptime.models.budgets import sleep_effort
@@ -183,15 +184,17 @@ class SleepJob:
             )
             return RetryModel(metered, rng=self._means.rng)
 
+        study = await study_of(store, model, unstudied, settings)
         told = _Told(self._means.store, job, self._progress)
         result = await sleep_on(
             of_draft,
             unstudied.context,
             sleep_settings(model, settings),
-            agenda=agenda_of(model, unstudied, settings),
+            agenda=study.agenda,
             live=unstudied.base,
             model_settings={**sleep_effort(model, settings.effort), **tier_settings(model, settings.tier)},
             progress=told,
+            maker=study.maker,
             telemetry=telemetry,
         )
         await told.kept()

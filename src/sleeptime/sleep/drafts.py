@@ -22,6 +22,7 @@ from sleeptime.sleep.dialogue import Dialogue, request_digest
 from sleeptime.sleep.incremental import Agenda
 from sleeptime.sleep.notes import NOTES_TOOLS, write_notes
 from sleeptime.sleep.outcome import Draft
+from sleeptime.sleep.piece import Piece
 from sleeptime.sleep.rethink import RETHINK_TOOLS, rethink
 from sleeptime.sleep.settings import SleepSettings, Strategy
 from sleeptime.telemetry.telemetry import SILENT, Telemetry, spend_attributes
@@ -38,6 +39,10 @@ Models = Callable[[int], Model]
 """The model that makes a draft. Drafts are counted over all pieces: draft d of piece p is ``p * drafts + d``."""
 
 
+Maker = Callable[[Model, Piece, int], Awaitable[Draft]]
+"""Makes a draft of a piece, by its number, for a strategy that needs more than the parts; raises as `make_draft`."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Procedure:
     """A strategy with what it needs."""
@@ -47,9 +52,14 @@ class _Procedure:
     run: Callable[[Dialogue, Context, SleepSettings, TokenCounter], Awaitable[Draft]]
 
 
+async def _by_maker_alone(*_: object) -> Draft:
+    raise InputError("the strategy repository needs a context that was added from a git repository")
+
+
 _PROCEDURES: Final = {
     Strategy.RETHINK: _Procedure("rethink", RETHINK_TOOLS, rethink),
     Strategy.NOTES: _Procedure("notes", NOTES_TOOLS, write_notes),
+    Strategy.REPOSITORY: _Procedure("explore", (), _by_maker_alone),
 }
 
 
@@ -76,6 +86,7 @@ async def make_drafts(
     progress: Progress | None,
     count: TokenCounter,
     telemetry: Telemetry = SILENT,
+    maker: Maker | None = None,
 ) -> Drafts:
     """Make the drafts of every piece, a bounded number at once; a draft that fails does not disturb the others.
 
@@ -87,6 +98,7 @@ async def make_drafts(
         model_settings: further settings of every request, such as a provider's effort; those of the draft win.
         progress: called after every draft.
         count: tokens of a text, for the cap.
+        maker: makes the drafts of a strategy that needs more than the parts.
         telemetry: gets a span for each draft.
 
     Returns:
@@ -115,8 +127,10 @@ async def make_drafts(
                 context = piece.context(name)
                 memory = piece.memory(index)
                 with telemetry.span("sleeptime.draft", {"sleeptime.draft": unit, "sleeptime.piece": number}) as span:
-                    draft = await make_draft(
-                        models(unit), context, settings, index, model_settings, count, memory=memory
+                    draft = await (
+                        maker(models(unit), piece, index)
+                        if maker is not None
+                        else make_draft(models(unit), context, settings, index, model_settings, count, memory=memory)
                     )
                     span.set_attribute("sleeptime.outcome", draft.outcome.value)
                     span.set_attributes(spend_attributes(draft.usage, None))
@@ -162,6 +176,8 @@ def told_digest(settings: SleepSettings, *, is_rewriting: bool = False) -> str:
 
 def sleep_prompt(settings: SleepSettings, *, is_rewriting: bool) -> Prompt:
     """What a draft is asked: to begin, or to start from a text that is there."""
+    if settings.strategy is Strategy.REPOSITORY:
+        return load_prompt("default", "explore")
     name = _PROCEDURES[settings.strategy].prompt_name
     return load_prompt(settings.profile, "revise" if is_rewriting and settings.profile == "default" else name)
 

@@ -23,11 +23,13 @@ class Piece:
         studied: sha256 of those that are studied; the others are read to understand them.
         memories: texts that drafts of `rethink` start from: draft i rewrites text i, and begins with the first again
             when there are fewer.
+        subject: what its drafts are about beside the parts, in words of the strategy; of `repository`, a commit.
     """
 
     parts: tuple[Part, ...]
     studied: frozenset[str]
     memories: tuple[str, ...] = ()
+    subject: str = ""
 
     def context(self, name: str) -> Context:
         """The piece as a context of its own."""

@@ -20,6 +20,8 @@ class Strategy(StrEnum):
     """The paper's own: a text, rewritten by tool calls (arXiv:2504.13171, section 3 and appendix F)."""
     NOTES = "notes"
     """Typed notes, each with its working and the parts it rests on."""
+    REPOSITORY = "repository"
+    """An agent that explores a git repository, one earlier change at a time (arXiv:2504.13171, section 6)."""
 
 
 class Combine(StrEnum):
@@ -113,11 +115,11 @@ class SleepSettings:
     def of_draft(self, index: int) -> ModelSettings:
         """Model settings of draft ``index``, counted from 0: the first is greedy, each has a seed of its own.
 
-        ``rethink`` sends the whole context again with each of its calls, so providers are asked to cache it, where they
+        ``rethink`` and ``repository`` send all again with each of their calls, so providers are asked to cache it, where they
         do so only when asked; the one call of ``notes`` would pay for a cache that nobody reads.
         """
         settings = ModelSettings(seed=self.seed + index)
-        if self.strategy is Strategy.RETHINK:
+        if self.strategy is not Strategy.NOTES:
             settings["cache"] = True
         if self.temperature is not None:
             settings["temperature"] = self.temperature if index else 0.0

@@ -15,7 +15,7 @@ from sleeptime.core.outcome import Outcome
 from sleeptime.core.tokens import TokenCounter, approximate_tokens
 from sleeptime.core.usage import Usage
 from sleeptime.sleep.carry import carry_over
-from sleeptime.sleep.drafts import Drafts, Models, Progress, make_drafts, told_digest
+from sleeptime.sleep.drafts import Drafts, Maker, Models, Progress, make_drafts, told_digest
 from sleeptime.sleep.grounds import grounded
 from sleeptime.sleep.incremental import Agenda, all_parts
 from sleeptime.sleep.merge import Combined, concat, merge
@@ -38,6 +38,7 @@ async def sleep_on(
     progress: Progress | None = None,
     count_tokens: TokenCounter = approximate_tokens,
     telemetry: Telemetry = SILENT,
+    maker: Maker | None = None,
 ) -> SleepResult:
     """Sleep on ``context`` and return what was learned, as a value; nothing is stored.
 
@@ -52,6 +53,7 @@ async def sleep_on(
         model_settings: further settings of every request, such as a provider's effort.
         progress: called after every draft with the number done and the number of drafts.
         count_tokens: tokens of a text, for limits on size; an estimate by default.
+        maker: makes the drafts of strategy `repository`.
         telemetry: gets a span for each draft.
 
     Returns:
@@ -81,6 +83,7 @@ async def sleep_on(
         progress=progress,
         count=count_tokens,
         telemetry=telemetry,
+        maker=maker,
     )
     return combine_pieces(drafts, agenda, context, settings, model_name=models(0).model_name, live=live)
 

@@ -42,7 +42,7 @@ async def test_the_first_draft_is_greedy_and_each_has_its_own_seed() -> None:
 
 def test_rethinking_asks_for_a_cache_and_a_single_call_does_not() -> None:
     caches = {strategy: SleepSettings(strategy=strategy).of_draft(0).get("cache") for strategy in Strategy}
-    assert caches == {Strategy.RETHINK: True, Strategy.NOTES: None}
+    assert caches == {Strategy.RETHINK: True, Strategy.NOTES: None, Strategy.REPOSITORY: True}
 
 
 async def test_no_temperature_is_sent_to_models_that_refuse_one() -> None:
