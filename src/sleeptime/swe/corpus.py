@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from sleeptime.swe.blobs import Blob, BlobKey
 from sleeptime.swe.history import is_source
 from sleeptime.swe.postings import Postings
-from sleeptime.swe.query import cleaned
 from sleeptime.swe.signals import Corpus, Moment
+from sleeptime.swe.terms import TermCounts
 
 if TYPE_CHECKING:
     from sleeptime.swe.past import Past
@@ -31,12 +31,13 @@ def listing(past: Past, since: int) -> Listing:
 
 
 def assembled(
-    past: Past, listings: Mapping[int, Listing], blobs: Mapping[BlobKey, Blob]
+    past: Past, messages: Sequence[TermCounts], listings: Mapping[int, Listing], blobs: Mapping[BlobKey, Blob]
 ) -> tuple[Corpus, dict[int, Moment]]:
     """A corpus for moments, and those.
 
     Args:
         past: the commits.
+        messages: the words of each one's message.
         listings: the files of each moment, by the newest commit that is known at it.
         blobs: what is known of their contents; a file whose content is not there is left out.
     """
@@ -49,7 +50,7 @@ def assembled(
         content=Postings.of([blobs[key].content for key in keys]),
         symbols=Postings.of([blobs[key].symbols for key in keys]),
         names=Postings.of_texts(paths),
-        messages=Postings.of_texts("\n".join(cleaned(commit.message)) for commit in past.commits),
+        messages=Postings.of(messages),
         past=past,
     )
     return corpus, {since: _moment(since, rows, keys, paths) for since, rows in readable.items()}

@@ -16,7 +16,7 @@ from sleeptime.swe.cache import Cache
 from sleeptime.swe.corpus import NOW, Listing, assembled, listing
 from sleeptime.swe.extra import need_extra
 from sleeptime.swe.fusion import features, fit, num_named, probabilities, ranked
-from sleeptime.swe.mainline import load_commits
+from sleeptime.swe.mainline import load_mainline
 from sleeptime.swe.past import Past
 from sleeptime.swe.query import Query
 from sleeptime.swe.reasons import Reasons
@@ -95,14 +95,14 @@ class Index:
         need_extra()
         told = progress or (lambda what, done, total: None)
         files = {path: file.blob for path, file in repository.files().items() if file.kind is FileKind.TEXT}
-        commits = load_commits(repository, cache, lambda done: told("reading commits", done, None))
-        past = Past.of(commits, files)
+        mainline = load_mainline(repository, cache, lambda done: told("reading commits", done, None))
+        past = Past.of(mainline.commits, files)
         numbers, changes = past.now(), Replays.of(past, replays, cache)
         listings: dict[int, Listing] = {since: listing(past, since) for since in changes.moments}
         listings[NOW] = [(path, numbers[path], BlobKey.of(blob, path)) for path, blob in files.items()]
         wanted = {key: path for rows in listings.values() for path, _, key in rows}
         blobs = load_blobs(repository, cache, wanted, lambda done, total: told("reading files", done, total))
-        corpus, moments = assembled(past, listings, blobs)
+        corpus, moments = assembled(past, mainline.messages, listings, blobs)
         evidence = changes.run(corpus, moments, cache, lambda done, total: told("replaying changes", done, total))
         return cls(repository.commit_id, corpus, moments[NOW], fit(evidence), len(evidence))
 
