@@ -16,9 +16,9 @@ from sleeptime.store.store import Store
 from sleeptime.swe import context
 from sleeptime.swe.file_notes import DERIVATION, STRATEGY
 from tests.support.commands import Cli
-from tests.support.repositories import Content, History
+from tests.support.repositories import History
 
-FILES: dict[str | bytes, Content | None] = {
+FILES = {
     "cli/export.py": "def export_orders():\n    pass\n",
     "core/csv.py": "def write_csv():\n    pass\n",
     "pay/card.py": "def charge_card():\n    pass\n",
@@ -28,7 +28,7 @@ FILES: dict[str | bytes, Content | None] = {
 @pytest.fixture
 def history(tmp_path: Path) -> History:
     made = History(tmp_path / "shop", is_bare=True)
-    made.commit("begin", FILES)
+    made.commit("begin", dict(FILES.items()))
     for number in range(3):
         made.commit("write a table", {path: f"{FILES[path]}# {number}\n" for path in ("cli/export.py", "core/csv.py")})
     return made
