@@ -115,8 +115,8 @@ class SleepSettings:
     def of_draft(self, index: int) -> ModelSettings:
         """Model settings of draft ``index``, counted from 0: the first is greedy, each has a seed of its own.
 
-        ``rethink`` and ``repository`` send all again with each of their calls, so providers are asked to cache it, where
-        they do so only when asked; the one call of ``notes`` would pay for a cache that nobody reads.
+        ``rethink`` and ``repository`` send all again with each of their calls, so providers are asked to cache it,
+        where they do so only when asked; the one call of ``notes`` would pay for a cache that nobody reads.
         """
         settings = ModelSettings(seed=self.seed + index)
         if self.strategy is not Strategy.NOTES:

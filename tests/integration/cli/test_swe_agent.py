@@ -78,6 +78,35 @@ def test_when_the_steps_are_used_up_the_edits_count(cli: Cli, shop: Path) -> Non
     assert (found["end"], found["steps"], found["predicted"]) == ("out of steps", 2, ["cli/export.py"])
 
 
+def test_an_agent_that_slept_on_the_changes_is_searched_by_one_that_is_asked(cli: Cli, shop: Path) -> None:
+    history = subprocess.run(["git", "log", "--format=%s"], cwd=shop, capture_output=True, text=True, check=True)
+    assert "add the export command" in history.stdout
+    note = "the export command registers its formats in core"
+    script(
+        rules=[
+            {
+                "tools": "rethink",
+                "replies": [
+                    tool("rethink", files=["cli/export.py", "core/formats.py"], note=note),
+                    tool("finish"),
+                ],
+            },
+            {"contains": note, "replies": [[EDIT, tool("submit")]]},
+            {"tools": "search_notes", "replies": [tool("search_notes", query="export formats")]},
+        ]
+    )
+    done = cli("swe", "sleep", "shop", "--model", "scripted:script.json", "--json")
+    assert done.code == 0, done.err
+    assert (done.json["explored"]["outcome"], done.json["notes"] > 0) == ("wrote", True)
+    shown = cli("notes", "shop", "--json").json["notes"]
+    assert note in {one["text"] for one in shown}
+    assert len(shown) > 1, "the notes of the index stay beside it"
+    found = ask(cli, "--json").json
+    assert (found["predicted"], found["end"]) == (["cli/export.py"], "done")
+    rows = cli("ledger", "shop", "--json").json["rows"]
+    assert {row["phase"]: row["calls"] for row in rows} == {"sleep": 2, "wake": 2}
+
+
 def test_what_cannot_be_asked_says_what_to_do(cli: Cli, shop: Path) -> None:
     done = cli("swe", "ask", "shop", "add csv", "--model", "nano")
     assert (done.code, "nano calls no tools" in done.err) == (2, True)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sleeptime.cli.options import ContextName, Database, Json
+from sleeptime.cli.options import MODELS, ContextName, Database, Json
 
 if TYPE_CHECKING:
+    from sleeptime.results import Slept
     from sleeptime.settings import Settings
     from sleeptime.store.store import Store
     from sleeptime.swe.context import IndexSleep
@@ -20,14 +21,24 @@ def sleep(
     replays: Annotated[
         int, typer.Option(metavar="N", min=0, help="Past changes to tune on, such as 10, 30 or 100.")
     ] = 30,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help=f"Let an agent explore the repository then, and write notes about earlier changes: {MODELS}.",
+            show_default=False,
+        ),
+    ] = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Read the repository of a context and its past, without any model, so that `swe ask` answers at once.
+    """Read the repository of a context and its past, without any model unless --model names one, for `swe ask`.
 
     Words, defined names, messages, similar changes and files that change together are indexed, weighed by replaying the
     newest of the repository's own changes, and told in a note for each file. After a commit, and the same `add` again,
-    only what the commit changed is read. Exits with 1 when what it wrote was refused.
+    only what the commit changed is read. With --model an agent goes on from there: it studies the newest changes that
+    read like features, as `sleeptime sleep --strategy repository` does, in the ledger and under its caps. Exits with 1
+    when what it wrote was refused, or the agent's sleep failed or found no room under a cap.
     """
     from sleeptime.cli.output import hint, print_json
     from sleeptime.cli.swe.session import run_on_store
@@ -47,9 +58,58 @@ def sleep(
         )
 
     slept = run_on_store(work, f"sleeping on {name}", database)
-    print_json(_as_dict(slept)) if as_json else _show(slept)
-    if slept.outcome is Outcome.FAILED:
+    explored = None if model is None or slept.outcome is Outcome.FAILED else _explored(name, model, database)
+    if as_json:
+        print_json(_as_dict(slept) | ({} if explored is None else {"explored": _explored_dict(explored)}))
+    else:
+        _show(slept)
+        if explored is not None:
+            _show_explored(explored)
+    if slept.outcome is Outcome.FAILED or (explored is not None and explored.outcome in _FAILED):
         raise typer.Exit(1)
+
+
+_FAILED = ("failed", "capped")
+"""Outcomes of an agent's sleep that end a command with 1."""
+
+
+def _explored(name: str, model: str, database: str | None) -> Slept:
+    """Let an agent study the earlier changes: a job like any other."""
+    from sleeptime.cli.output import progress_bar
+    from sleeptime.cli.run import run
+
+    with progress_bar(f"exploring {name}") as bar:
+        return run(
+            lambda sleeptime: sleeptime.sleep(name, progress=bar.update, waiting=bar.wait),
+            model=model,
+            strategy="repository",
+            database_url=database,
+        )
+
+
+def _explored_dict(explored: Slept) -> dict[str, Any]:
+    return {
+        "outcome": explored.outcome.value,
+        "reason": explored.reason,
+        "version": explored.version,
+        "notes": len(explored.notes),
+        "carried": explored.carried,
+        "usage": explored.usage.as_dict(),
+        "cost_usd": explored.cost_usd,
+        "job": explored.job_id,
+    }
+
+
+def _show_explored(explored: Slept) -> None:
+    from sleeptime.cli.output import hint, say, usd
+
+    told = f"{explored.usage.total_tokens:,} tokens, {usd(explored.cost_usd)}"
+    if explored.notes:
+        carried = f" ({explored.carried:,} as they were)" if explored.carried else ""
+        written = f"{explored.outcome.value} {len(explored.notes):,} notes{carried}"
+        say(f"explored: {written}, version {explored.version}, {told}")
+    else:
+        hint(f"explored: {explored.outcome.value}: {explored.reason} ({told})")
 
 
 def _as_dict(slept: IndexSleep) -> dict[str, Any]:
