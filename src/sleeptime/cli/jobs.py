@@ -32,7 +32,7 @@ def jobs(
         typer.Argument(metavar="[ID|NAME]", help="A job, or a context: then all of its jobs that are not over."),
     ] = None,
     limit: Annotated[
-        int, typer.Option(metavar="N", min=1, help="List at most N jobs that are over, and N that are not.")
+        int, typer.Option(metavar="N", min=1, max=1000, help="List at most N jobs that are over, and N that are not.")
     ] = 20,
     database: Database = None,
     as_json: Json = False,

@@ -26,14 +26,18 @@ def checked_text(what: str, text: str) -> str:
     Raises:
         NotText: it holds a NUL character or a lone surrogate; says which and where.
     """
+    if (found := unkeepable(text)) is None:
+        return text
+    raise NotText(f"{what} holds {found}, which is not text that can be kept; give UTF-8 text, or remove the character")
+
+
+def unkeepable(text: str) -> str | None:
+    """The first character that cannot be kept, and where it is, in words; None when there is none."""
     found = _UNKEEPABLE.search(text)
     if found is None:
-        return text
+        return None
     name = "a NUL character" if found[0] == "\0" else f"the lone surrogate U+{ord(found[0]):04X}"
-    raise NotText(
-        f"{what} holds {name} at character {found.start()}, which is not text that can be kept; "
-        "give UTF-8 text, or remove the character"
-    )
+    return f"{name} at character {found.start()}"
 
 
 def kept_text(text: str) -> str:

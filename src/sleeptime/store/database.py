@@ -20,7 +20,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemy
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
-from sleeptime.core.errors import InputError, StoreAway, StoreError
+from sleeptime.core.errors import InputError, NotText, StoreAway, StoreError
+from sleeptime.core.text import unkeepable
 from sleeptime.store.outage import is_away
 from sleeptime.store.turns import Turns
 
@@ -187,6 +188,11 @@ class Database:
             cause = getattr(error, "orig", None) or error
             kind = StoreAway if is_away(error) else StoreError
             raise kind(f"the database {where} refused: {str(cause).strip() or type(cause).__name__}") from error
+        except UnicodeEncodeError as error:  # of what was given, a name most often
+            raise NotText(
+                f"what was asked for holds {unkeepable(error.object)}, which is not text that can be kept, so nothing "
+                "is known by it; give UTF-8 text"
+            ) from error
         except ValueError as error:  # of the types that read a column
             where = self.url.render_as_string(hide_password=True)
             raise StoreError(f"the database {where} holds what we never wrote: {error}; restore a backup") from error

@@ -63,6 +63,7 @@ def test_standard_input_is_a_source(cli: Cli, monkeypatch: pytest.MonkeyPatch) -
         ("ask", "c", "q", "--model", "gpt"),
         ("ask", "c", "q", "--database", "mysql://x"),
         ("ask", "c", ""),
+        ("jobs", "--limit", "99999999999999999999"),
         ("notes", "c", "--diff", "1"),
         ("notes", "c", "--version", "1", "--rollback", "1"),
         ("dream",),
@@ -84,6 +85,29 @@ def test_a_context_that_does_not_exist_exits_with_1(cli: Cli, command: tuple[str
     done = cli(*command, "--json")
     assert (done.code, done.out) == (1, "")
     assert "nowhere" in done.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("status",),
+        ("sleep",),
+        ("ask", "{}", "q"),
+        ("notes",),
+        ("ledger",),
+        ("policy",),
+        ("jobs",),
+        ("jobs", "pause"),
+        ("jobs", "release"),
+    ],
+)
+def test_a_name_that_is_no_text_is_an_error_of_who_gave_it(cli: Cli, command: tuple[str, ...]) -> None:
+    script("reply")
+    given = [part.replace("{}", "\udcff") for part in command]
+    done = cli(*(given if "{}" in command else [*given, "\udcff"]))
+    assert (done.code, done.out) == (2, "")
+    assert "lone surrogate U+DCFF" in done.err
+    assert "backup" not in done.err
 
 
 def test_a_context_that_was_not_slept_on_is_answered_in_full_and_a_remark_says_so(cli: Cli) -> None:
