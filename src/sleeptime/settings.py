@@ -31,6 +31,8 @@ from sleeptime.telemetry.exporter import OFF, Exporter, parse_exporters, written
 
 SETTINGS_FILE = "sleeptime.toml"
 PREFIX = "SLEEPTIME_"
+LONGEST_S = 31_536_000
+"""Of every setting in seconds: a year, which every clock and timer can count."""
 
 
 def default_database_url() -> str:
@@ -55,7 +57,7 @@ class Settings(BaseSettings):
     database_url: str = Field(default_factory=default_database_url, min_length=1)
     tenant: str = "default"
     model: str = Field(default="nano", min_length=1)
-    model_timeout_s: float = Field(default=60.0, gt=0)
+    model_timeout_s: float = Field(default=60.0, gt=0, le=LONGEST_S)
     tier: Tier = Tier.STANDARD
 
     strategy: Literal["rethink", "notes", "repository"] = "notes"
@@ -83,11 +85,11 @@ class Settings(BaseSettings):
     max_calls_at_once: int | None = Field(default=16, ge=1)
     max_requests_per_minute: int | None = Field(default=None, ge=1)
     max_tokens_per_minute: int | None = Field(default=None, ge=1)
-    max_turn_wait_s: float = Field(default=300.0, gt=0, allow_inf_nan=False)
+    max_turn_wait_s: float = Field(default=300.0, gt=0, le=LONGEST_S)
     breaker_errors: int = Field(default=3, ge=1)
-    breaker_pause_s: float = Field(default=30.0, gt=0, allow_inf_nan=False)
-    breaker_longest_pause_s: float = Field(default=1800.0, gt=0, allow_inf_nan=False)
-    batch_deadline_s: float = Field(default=86_400.0, gt=0, le=31_536_000)
+    breaker_pause_s: float = Field(default=30.0, gt=0, le=LONGEST_S)
+    breaker_longest_pause_s: float = Field(default=1800.0, gt=0, le=LONGEST_S)
+    batch_deadline_s: float = Field(default=86_400.0, gt=0, le=LONGEST_S)
     batch_poll_s: float = Field(default=10.0, gt=0, le=600)
 
     approve: bool = False
@@ -98,8 +100,8 @@ class Settings(BaseSettings):
     keep_queried: bool = True
 
     worker_concurrency: int = Field(default=4, ge=1, le=1000)
-    dead_after_s: float = Field(default=15.0, gt=0, allow_inf_nan=False)
-    drain_timeout_s: float = Field(default=60.0, ge=0, allow_inf_nan=False)
+    dead_after_s: float = Field(default=15.0, gt=0, le=LONGEST_S)
+    drain_timeout_s: float = Field(default=60.0, ge=0, le=LONGEST_S)
 
     budget: str = "v1"
     notes_limit_tokens: int = Field(default=16_000, ge=1)
@@ -108,7 +110,7 @@ class Settings(BaseSettings):
     max_part_bytes: int = Field(default=1 << 20, ge=1)
     max_context_bytes: int = Field(default=64 << 20, ge=1)
     max_parts: int = Field(default=100_000, ge=1)
-    url_timeout_s: float = Field(default=30.0, gt=0)
+    url_timeout_s: float = Field(default=30.0, gt=0, le=LONGEST_S)
     max_redirects: int = Field(default=5, ge=0)
 
     telemetry: str = OFF

@@ -69,6 +69,27 @@ def test_caps_are_read_by_scope(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().caps == Caps(Cap(max_usd=0.5), Cap(max_tokens=1000), Cap(max_tokens=0))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model_timeout_s",
+        "max_turn_wait_s",
+        "breaker_pause_s",
+        "breaker_longest_pause_s",
+        "batch_deadline_s",
+        "batch_poll_s",
+        "dead_after_s",
+        "drain_timeout_s",
+        "url_timeout_s",
+    ],
+)
+@pytest.mark.parametrize("value", ["1e308", "inf", "nan"])
+def test_no_time_is_longer_than_clocks_can_count(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(PREFIX + name.upper(), value)
+    with pytest.raises(InputError, match=f"setting {name} "):
+        load_settings()
+
+
 @pytest.mark.parametrize("value", ["-1", "nan", "inf"])
 def test_a_cap_is_an_amount_of_money(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("SLEEPTIME_MAX_USD_PER_DAY", value)
