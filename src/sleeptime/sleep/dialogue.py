@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from pydantic_ai.direct import model_request
@@ -16,7 +17,10 @@ from pydantic_ai.messages import (
     ModelRequest,
     ModelRequestPart,
     ModelResponse,
+    ModelResponsePart,
     SystemPromptPart,
+    TextPart,
+    ThinkingPart,
     ToolCallPart,
     ToolReturnPart,
     UserPromptPart,
@@ -25,6 +29,7 @@ from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 
+from sleeptime.core.text import kept_text
 from sleeptime.core.usage import Usage
 from sleeptime.prompts.load import Prompt
 
@@ -78,7 +83,7 @@ class Dialogue:
         self.usage += Usage.from_inclusive(response.usage)
         calls = [part for part in response.parts if isinstance(part, ToolCallPart)]
         if calls or _says_something(response):
-            self._messages.append(response)
+            self._messages.append(_sendable(response))
         return calls
 
     def say(self, text: str) -> None:
@@ -121,6 +126,20 @@ def request_digest(prompt: Prompt, tools: Sequence[ToolDefinition]) -> str:
     """16 hex digits of everything constant that a model is told: the prompt file and the tools."""
     told = [(tool.name, tool.description, tool.parameters_json_schema) for tool in tools]
     return hashlib.sha256(json.dumps([prompt.digest, told], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _sendable(response: ModelResponse) -> ModelResponse:
+    """A reply whose texts can be sent again: a lone surrogate in them has no form on the wire."""
+    return replace(response, parts=[_sendable_part(part) for part in response.parts])
+
+
+def _sendable_part(part: ModelResponsePart) -> ModelResponsePart:
+    if isinstance(part, TextPart | ThinkingPart):
+        return replace(part, content=kept_text(part.content))
+    if isinstance(part, ToolCallPart) and part.args:
+        given = part.args if isinstance(part.args, str) else json.dumps(part.args, ensure_ascii=False)
+        return part if kept_text(given) == given else replace(part, args=kept_text(given))
+    return part
 
 
 def _says_something(response: ModelResponse) -> bool:

@@ -186,3 +186,12 @@ async def test_what_the_context_says_never_reaches_the_system_message() -> None:
 async def test_characters_that_cannot_be_kept_are_replaced() -> None:
     result, _ = await rethink(Reply([memory("a\0b\ud800c"), FINISH], usage=Usage()))
     assert written(result) == "a\ufffdb\ufffdc"
+
+
+async def test_a_reply_that_has_no_form_on_the_wire_is_sent_again_without_what_has_none() -> None:
+    result, model = await rethink("evil \ud800 text", memory("a \udfff b"), FINISH)
+    assert (result.outcome, written(result)) == (Outcome.WROTE, "a \ufffd b")
+    sent = str(model.requests[-1].messages)
+    assert "evil \ufffd text" in sent
+    assert "a \ufffd b" in sent
+    sent.encode()
