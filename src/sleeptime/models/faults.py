@@ -195,7 +195,9 @@ def _named_fault(error: BaseException, in_stream: bool) -> Fault | None:
     if isinstance(error, ConnectionError):
         is_refused = isinstance(error, ConnectionRefusedError)
         return _lost_connection(said, "connect" if is_refused else None, in_stream)
-    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+    if isinstance(
+        error, json.JSONDecodeError | UnicodeDecodeError | RecursionError
+    ):  # the last of JSON that is too deep
         return Fault(BadReply(said))
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ def resolve_model(name: str, *, timeout_s: float = 60.0) -> Model:
         UnknownModel: the name has none of the forms.
         InputError: a key or a provider's package is missing, or a script cannot be read.
     """
+    _ignore_warnings_of_replies()
     settings = _settings(timeout_s)
     kind, _, rest = name.strip().partition(":")
     if kind == "nano" and not rest:
@@ -58,6 +60,12 @@ def resolve_model(name: str, *, timeout_s: float = 60.0) -> Model:
     if rest and (model := _inferred(name.strip(), settings)) is not None:
         return model
     raise UnknownModel(f"no model answers to {name!r}; allowed: {MODEL_FORMS}")
+
+
+def _ignore_warnings_of_replies() -> None:
+    """What a provider wrote in the place of a number is an error of ours, or counts as none; it is not printed."""
+    for message in ("Pydantic serializer warnings", "Failed to extract usage"):
+        warnings.filterwarnings("ignore", message)
 
 
 def model_family(model: Model) -> str:

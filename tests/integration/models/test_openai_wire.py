@@ -60,6 +60,14 @@ ADD = ToolDefinition(
 )
 
 
+ODD_USAGE = (
+    '{"id": "c", "object": "chat.completion", "created": 1, "model": "served", "choices": [{"index": 0, '
+    '"finish_reason": "stop", "message": {"role": "assistant", "content": "72"}}], '
+    '"usage": {"prompt_tokens": 1, "completion_tokens": "many", "total_tokens": 1}}'
+)
+"""A reply whose provider writes a word in the place of a number."""
+
+
 class Wire:
     """A served script, a client of it, and the ledger's view."""
 
@@ -237,10 +245,12 @@ async def test_failures_that_last_end_in_our_error_after_the_last_attempt(
         (Raw("<html>gateway</html>", "text/html"), BadReply, None),
         (Raw('{"choices": [{"index": 0}]}'), BadReply, None),
         (Raw("[]"), BadReply, None),
+        (Raw("[" * 100_000), BadReply, None),
+        (Raw(ODD_USAGE), BadReply, None),
         (Raw(""), BadReply, None),
         (NoChoices(), BadReply, None),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:80],
 )
 async def test_failures_that_would_not_pass_are_not_tried_again(
     server: OpenAIServer, fault: Fault, error: type[ModelError], status: int | None
