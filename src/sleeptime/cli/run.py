@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +20,8 @@ def run(work: Callable[[Sleeptime], Awaitable[T]], **given: Any) -> T:
 
     Raises:
         SleeptimeError: from the settings or the work.
-        KeyboardInterrupt: the user stopped it; what was under way was cancelled and everything is closed.
+        KeyboardInterrupt: the user stopped it; what was under way was cancelled and everything is closed. A second
+            Ctrl-C meanwhile changes nothing, and a third one ends the process.
     """
     from sleeptime.app import Sleeptime
     from sleeptime.settings import changed_settings, load_settings
@@ -29,12 +31,31 @@ def run(work: Callable[[Sleeptime], Awaitable[T]], **given: Any) -> T:
     # A command ends before a Prometheus comes for its metrics, and would take the port of a worker.
     settings = changed_settings(settings, telemetry=written(settings.exporters - {Exporter.PROMETHEUS}))
 
+    interrupts = 0
+
     async def session() -> T:
+        this_task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert this_task is not None, "a coroutine runs in a task"
+
+        def interrupt() -> None:
+            nonlocal interrupts
+            interrupts += 1
+            if interrupts == 1:
+                this_task.cancel()
+                return
+            hint("stopping; once more stops it at once")
+            loop.remove_signal_handler(signal.SIGINT)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+        loop.add_signal_handler(signal.SIGINT, interrupt)
         async with Sleeptime(settings=settings) as sleeptime:
             return await work(sleeptime)
 
     try:
         return asyncio.run(session())
-    except KeyboardInterrupt:
+    except asyncio.CancelledError:
+        if not interrupts:
+            raise
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is closed, and what is left of the process says nothing
         hint("interrupted; calls made are in the ledger, and the same sleep, asked for again, goes on where it stopped")
-        raise
+        raise KeyboardInterrupt from None

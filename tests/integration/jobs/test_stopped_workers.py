@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sqlite3
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
@@ -104,3 +105,41 @@ async def test_a_sleep_by_hand_that_was_killed_is_gone_on_with(database_url: str
             assert (told["outcome"], told["version"], told["job_id"], job.run) == ("wrote", 1, job.id, 2)
             assert await check_books(store, (job,), model.asked) == {"ok": CALLS_PER_DRAFT, "lost": 1}
             assert await store.work.workers() == ()
+
+
+async def test_a_worker_that_is_told_twice_to_stop_does_so_at_once(database_url: str, tmp_path: Path) -> None:
+    with sleeper(lambda: 600) as model, workers(tmp_path, database_url) as start:
+        async with opened(database_url, "ada") as (store,):
+            await store.add_context(known_as("ada-0"))
+            await store.jobs.add("ada-0", asked_for(known_as("ada-0"), sleep_settings(database_url, model.name)))
+            worker = start()
+            await until(lambda: len(model.asked) == 1, "a call is under way", worker)
+            worker.send(signal.SIGTERM)
+            await until(lambda: "once more stops it at once" in worker.log.read_text(), "it heard of it")
+            worker.send(signal.SIGTERM)
+            assert await worker.ended() == -signal.SIGTERM
+            assert "Traceback" not in worker.log.read_text()
+
+
+async def test_a_second_interrupt_of_a_sleep_by_hand_does_not_disturb_its_end(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'sleeptime.db'}"
+    with sleeper(lambda: 600) as model:
+        async with opened(url, "default") as (store,):
+            await store.add_context(known_as("ada-0"))
+            command = [sys.executable, "-W", "error", "-m", "sleeptime", "sleep", "ada-0", "--strategy", "rethink"]
+            command += ["--model", model.name, "--database", url, "--json"]
+            sleeping = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, cwd=tmp_path)
+            await until(lambda: len(model.asked) == 1, "a call is under way")
+            blocking = sqlite3.connect(tmp_path / "sleeptime.db", isolation_level=None)
+            blocking.execute("BEGIN IMMEDIATE")  # it cannot write its end yet
+            sleeping.send_signal(signal.SIGINT)
+            await asyncio.sleep(0.5)
+            sleeping.send_signal(signal.SIGINT)
+            assert sleeping.stderr is not None
+            assert await sleeping.stderr.readline() == b"stopping; once more stops it at once\n"
+            blocking.close()
+            _, remarks = await sleeping.communicate()
+            assert sleeping.returncode == 130, remarks.decode()
+            assert b"Traceback" not in remarks
+            (job,) = await store.jobs.list()
+            assert job.state is JobState.PAUSED, "it had come to its end"
