@@ -6,6 +6,7 @@ Worked numbers of what is due when are in `core.trigger`.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
@@ -86,7 +87,7 @@ class Policy:
         for name in ("max_usd_per_job", "max_usd_per_day"):
             given = getattr(self, name)
             if given is not None and not (given > 0 and math.isfinite(given)):
-                raise InputError(f"{name} is above 0 USD, got {given}")
+                raise InputError(f"{name} is a finite amount above 0 USD, got {given}")
         if self.keep_days is not None and not 0 <= self.keep_days <= MAX_DURATION.days:
             raise InputError(f"keep_days is 0 to {MAX_DURATION.days} days, got {self.keep_days}")
 
@@ -158,6 +159,8 @@ def _whole(value: object) -> int:
 
 
 def _number(value: object) -> float:
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
+        raise ValueError
     number = float(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise TypeError
@@ -190,8 +193,10 @@ def _plain(value: object) -> object:
     return str(value) if isinstance(value, Window | Tier) else value
 
 
+_DECIMAL: Final = re.compile(r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)")
+
 _WHOLE: Final = (_whole, "a whole number")
-_USD: Final = (_number, "USD, such as 0.50")
+_USD: Final = (_number, "a finite amount of USD, such as 0.50")
 _DAYS: Final = (_number, "days, such as 7")
 _FLAG: Final = (_flag, "true or false")
 

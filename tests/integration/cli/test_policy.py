@@ -147,7 +147,10 @@ def test_policies_are_listed_a_page_at_a_time(cli: Cli) -> None:
         (("--window", "22:00-22:00"), "window of a policy: window 22:00-22:00 never opens; allowed: "),
         (("--window", "22:00-06:00 Mars/Olympus"), "time zone 'Mars/Olympus' is not known"),
         (("--every", "0"), "every is at least 1, got 0"),
-        (("--max-usd-per-day", "free"), "max_usd_per_day of a policy cannot be 'free'; allowed: USD, such as 0.50, or"),
+        (
+            ("--max-usd-per-day", "free"),
+            "max_usd_per_day of a policy cannot be 'free'; allowed: a finite amount of USD, such as 0.50, or",
+        ),
         (("--strategy", "dream"), "setting strategy (SLEEPTIME_STRATEGY): "),
         (("--tier", "batch"), "tier batch"),
     ],
