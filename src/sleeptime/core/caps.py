@@ -78,7 +78,7 @@ class Caps:
         return {Scope.JOB: self.job, Scope.CONTEXT: self.context_day, Scope.TENANT: self.tenant_day}[scope]
 
     def check_price(self, cost_usd: float | None, model: str) -> None:
-        """Refuse a call of unknown price where a cap in USD stands alone: it could not hold.
+        """Refuse a call of unknown price where a cap in USD stands alone, or allows nothing: it could not hold.
 
         Args:
             cost_usd: worst case of the call; None when the price is unknown.
@@ -89,7 +89,14 @@ class Caps:
         """
         for scope in Scope:
             cap = self.of(scope)
-            if cost_usd is None and cap.max_usd is not None and cap.max_tokens is None:
+            if cost_usd is not None or cap.max_usd is None:
+                continue
+            if cap.max_usd == 0:
+                raise InputError(
+                    f"the price of {model!r} is unknown, and the cap of $0 {PER[scope]} allows no call that costs; "
+                    f"raise {SETTING[scope].replace('tokens', 'usd')}, or choose a model that costs nothing"
+                )
+            if cap.max_tokens is None:
                 raise InputError(
                     f"the price of {model!r} is unknown, so the cap of ${cap.max_usd:g} {PER[scope]} cannot hold; set "
                     f"a cap in tokens beside it ({SETTING[scope]}), or choose a model with a known price"

@@ -51,6 +51,9 @@ def test_each_cap_in_usd_needs_one_in_tokens_for_an_unknown_price() -> None:
     with pytest.raises(InputError, match=r"'m' is unknown, so the cap of \$1 per context and day cannot hold.*_day"):
         caps.check_price(None, "m")
     Caps(Cap(100, 1.0), Cap(100, 1.0), Cap(100)).check_price(None, "m")
+    Caps(Cap(100, 0.0)).check_price(0.0, "m")
+    with pytest.raises(InputError, match=r"cap of \$0 per sleep allows no call that costs; raise max_usd_per_job"):
+        Caps(Cap(100, 0.0)).check_price(None, "m")
 
 
 def test_what_a_refusal_names_are_settings() -> None:
