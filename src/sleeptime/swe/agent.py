@@ -116,7 +116,7 @@ class Agent:
             silent, is_done = 0, False
             returns = []
             for call in calls:
-                returned, is_last = self._take(call, is_done=is_done)
+                returned, is_last = await self._take(call, is_done=is_done)
                 returns.append(returned)
                 is_done |= is_last
             if is_done:
@@ -124,12 +124,12 @@ class Agent:
             self._dialogue.reply(returns)
         return self._ended(End.OUT_OF_STEPS)
 
-    def _take(self, call: ToolCallPart, *, is_done: bool) -> tuple[ToolReturnPart, bool]:
+    async def _take(self, call: ToolCallPart, *, is_done: bool) -> tuple[ToolReturnPart, bool]:
         """Carry out one call, and tell whether it ends the work."""
         if is_done or self._used >= self._steps:
             return refused(call, "Not done: the work has ended."), False
         self._used += 1
-        result = self._box.call(call)
+        result = await self._box.call(call)
         told = f"{result.text}\n{self._mark(self._used)}"
         if result.is_refused:
             return refused(call, told), False

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -88,10 +89,11 @@ _Versions = tuple[Entry | None, Entry | None]
 
 
 class Objects:
-    """The objects of one repository. Not for use by two threads at once."""
+    """The objects of one repository. Threads may share it; libgit2 is asked one thing at a time."""
 
     def __init__(self, git: pygit2.Repository) -> None:
         self.git = git
+        self._asking = Lock()
         self._parents: dict[str, tuple[str, ...]] = {}
         self._kinds: dict[str, tuple[int, FileKind]] = {}
 
@@ -107,7 +109,8 @@ class Objects:
         import pygit2
 
         try:
-            found: object = self.git.get(commit_id)
+            with self._asking:
+                found: object = self.git.get(commit_id)
         except (ValueError, pygit2.GitError):
             return None
         if not isinstance(found, pygit2.Commit):
@@ -137,7 +140,8 @@ class Objects:
         import pygit2
 
         try:
-            kind, size = self.git.odb.read_header(blob_id)
+            with self._asking:
+                kind, size = self.git.odb.read_header(blob_id)
         except (KeyError, ValueError, pygit2.GitError):
             return None
         return int(size) if kind == pygit2.enums.ObjectType.BLOB else None
@@ -212,13 +216,14 @@ class Objects:
         renamed = pygit2.enums.DeltaStatus.RENAMED
         for flags in (pygit2.enums.DiffFind.FIND_RENAMES, pygit2.enums.DiffFind.FIND_EXACT_MATCH_ONLY):
             try:
-                diff = self.git.diff(self.git[before].id, self.git[after].id, context_lines=0)
-                diff.find_similar(flags=flags | pygit2.enums.DiffFind.FIND_RENAMES)
-                return {
-                    _decoded(delta.new_file.raw_path): _decoded(delta.old_file.raw_path)
-                    for delta in diff.deltas
-                    if delta.status == renamed
-                }
+                with self._asking:
+                    diff = self.git.diff(self.git[before].id, self.git[after].id, context_lines=0)
+                    diff.find_similar(flags=flags | pygit2.enums.DiffFind.FIND_RENAMES)
+                    return {
+                        _decoded(delta.new_file.raw_path): _decoded(delta.old_file.raw_path)
+                        for delta in diff.deltas
+                        if delta.status == renamed
+                    }
             except (KeyError, ValueError, pygit2.GitError):
                 continue
         return {}
@@ -236,7 +241,8 @@ class Objects:
         import pygit2
 
         try:
-            found, data = self.git.read(object_id)
+            with self._asking:
+                found, data = self.git.read(object_id)
         except (KeyError, ValueError, pygit2.GitError):
             return None
         return data if found == kind else None

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType
 from typing import Final
 
@@ -46,7 +47,7 @@ class File:
 class Repository:
     """One commit of a local repository and what came before it; nothing later can be reached.
 
-    Use `open`. Not for use by two threads at once.
+    Use `open`. Threads may share it: an agent's tools read it in one while its owner does in another.
     """
 
     def __init__(self, path: Path, objects: Objects, commit: StoredCommit) -> None:
@@ -56,6 +57,7 @@ class Repository:
         self._files: Mapping[str, File] | None = None
         self._past = {commit.id}
         self._ahead = deque([commit.id])
+        self._walking = Lock()
         self._blobs: frozenset[str] | None = None
         self._past_blobs: frozenset[str] | None = None
         self._told_blobs = set[str]()
@@ -194,12 +196,13 @@ class Repository:
         return count
 
     def _is_past(self, commit_id: str) -> bool:
-        while commit_id not in self._past and self._ahead:
-            for parent in self._objects.parents(self._ahead.popleft()):
-                if parent not in self._past:
-                    self._past.add(parent)
-                    self._ahead.append(parent)
-        return commit_id in self._past
+        with self._walking:
+            while commit_id not in self._past and self._ahead:
+                for parent in self._objects.parents(self._ahead.popleft()):
+                    if parent not in self._past:
+                        self._past.add(parent)
+                        self._ahead.append(parent)
+            return commit_id in self._past
 
     def _own_blobs(self) -> frozenset[str]:
         if self._blobs is None:

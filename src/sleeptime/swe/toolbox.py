@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_ai.messages import ToolCallPart
 from pydantic_ai.tools import ToolDefinition
@@ -80,8 +81,11 @@ class Toolbox:
         """All tools, as a provider is told of them."""
         return tuple(tool.definition for tool in self.tools)
 
-    def call(self, call: ToolCallPart) -> Result:
-        """Carry out one call."""
+    async def call(self, call: ToolCallPart) -> Result:
+        """Carry out one call, in a thread: a search may take seconds, in which other work goes on."""
+        return await anyio.to_thread.run_sync(self._carried_out, call)
+
+    def _carried_out(self, call: ToolCallPart) -> Result:
         tool = self._by_name.get(call.tool_name)
         if tool is None:
             return Result(f"There is no such tool. There is: {', '.join(self._by_name)}.", is_refused=True)
