@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from sleeptime.core.errors import InputError
 from sleeptime.swe.cache import MANY, Cache
 from sleeptime.swe.history import Change, Commit
-from sleeptime.swe.query import cleaned
 from sleeptime.swe.terms import TermCounts
+from sleeptime.swe.wording import query_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ def load_mainline(
         else:
             for commit in _from(repository, following):
                 found.append(commit)
-                messages.append(TermCounts.of(*cleaned(commit.message)))
+                messages.append(TermCounts.of(query_of(commit.message)))
                 if commit.changes or not commit.parents:  # a commit at the edge of a shallow clone may yet be told
                     fresh[commit.id] = _packed(commit, messages[-1])
                 if cache is not None and len(fresh) == MANY:

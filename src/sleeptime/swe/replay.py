@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 from sleeptime.swe.cache import Cache
 from sleeptime.swe.fusion import Evidence, ranked
 from sleeptime.swe.history import is_source
-from sleeptime.swe.query import Query, cleaned
+from sleeptime.swe.query import Query
 from sleeptime.swe.signals import Corpus, Moment, Searched
+from sleeptime.swe.wording import query_of
 
 if TYPE_CHECKING:
     from sleeptime.swe.history import Commit
@@ -58,8 +59,8 @@ def _is_feature(commit: Commit) -> bool:
         len(modified) >= MIN_FILES
         and MIN_SOURCE_FILES <= sources <= MAX_SOURCE_FILES
         and len(commit.changes) <= MAX_CHANGES
-        and bool(said := cleaned(commit.message))
-        and not _CHORE.search(said[0].strip())
+        and bool(said := query_of(commit.message))
+        and not _CHORE.search(said.partition("\n")[0])
     )
 
 
