@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
@@ -143,6 +144,14 @@ class Repository:
             found = sorted((self._file(entry, there) for entry, there in entries), key=lambda file: file.path)
             self._files = MappingProxyType({file.path: file for file in found})
         return self._files
+
+    def path_of(self, shown: str) -> str:
+        """The path of the file that `printable` shows so, as the reading tools do; the same where there is none."""
+        return shown if shown in self.files() else self._shown_paths.get(shown, shown)
+
+    @cached_property
+    def _shown_paths(self) -> dict[str, str]:
+        return {shown: path for path in self.files() if (shown := printable(path)) != path}
 
     def text(self, path: str) -> str:
         """A text file of the commit; bytes that are not UTF-8 are replaced.

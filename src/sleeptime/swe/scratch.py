@@ -7,6 +7,7 @@ else it tries (``..``, an absolute path, a link, a submodule, git's own folder) 
 from __future__ import annotations
 
 import difflib
+import re
 import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,9 @@ MAX_CHARS: Final = 2_000_000
 """Longest text of a file that is written."""
 MAX_FILES: Final = 200
 """Most files that are edited."""
+MAX_NAME_BYTES: Final = 255
+"""Longest name that file systems take."""
+MAX_PATH_BYTES: Final = 1_000
 
 
 def plain_path(path: str) -> str:
@@ -60,7 +64,7 @@ class Scratch:
 
     def has(self, path: str) -> bool:
         """Whether a file was edited."""
-        return plain_path(path) in self._edited
+        return self._path(path) in self._edited
 
     def text(self, path: str) -> str:
         """A file as it is now: with its edits, or as the commit has it.
@@ -68,7 +72,7 @@ class Scratch:
         Raises:
             InputError: there is no such text file.
         """
-        path = plain_path(path)
+        path = self._path(path)
         if path in self._edited:
             return self._place(path).read_bytes().decode()
         return self._repository.text(path)
@@ -85,7 +89,7 @@ class Scratch:
             InputError: the path cannot be edited, the old text stands there not at all or more than once, or the file
                 would be too large; nothing is written.
         """
-        path = plain_path(path)
+        path = self._path(path)
         self._check(path)
         is_new = path not in self._edited and path not in self._repository.files()
         before = "" if is_new else self.text(path)
@@ -110,7 +114,7 @@ class Scratch:
         """All edits as one unified diff."""
         texts: list[str] = []
         for path in (*self.modified, *self.created):
-            before, after = self._edited[path].splitlines(keepends=True), self.text(path).splitlines(keepends=True)
+            before, after = lines_of(self._edited[path]), lines_of(self.text(path))
             source = f"a/{path}" if path in self._repository.files() else "/dev/null"
             texts += difflib.unified_diff(before, after, source, f"b/{path}")
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in texts)
@@ -123,11 +127,29 @@ class Scratch:
             raise InputError(f"{shown!r} is refused: give the path of a file inside the repository, as tree shows it")
         if not path.isprintable() and path not in self._repository.files():
             raise InputError(f"{shown!r} is refused: the name of a new file is printable")
+        if max(map(_num_bytes, steps)) > MAX_NAME_BYTES or _num_bytes(path) > MAX_PATH_BYTES:
+            raise InputError(f"{shown!r} is refused: the path is too long")
+        there = {*self._repository.files(), *self._edited}
         for parent in PurePosixPath(path).parents[:-1]:
-            if str(parent) in self._repository.files():
-                raise InputError(f"{shown!r} is refused: {str(parent)!r} is no folder of this repository")
+            if str(parent) in there:
+                raise InputError(f"{shown!r} is refused: {printable(str(parent))!r} is no folder of this repository")
+        if any(other.startswith(f"{path}/") for other in there):
+            raise InputError(f"{shown!r} is refused: it is a folder; give the path of a file")
+
+    def _path(self, path: str) -> str:
+        """A path as the files of the commit have it, from the way tools show it."""
+        return self._repository.path_of(plain_path(path))
 
     def _place(self, path: str) -> Path:
         place = self.folder / path
         assert place.resolve().is_relative_to(self.folder), "a path that was checked stays inside"
         return place
+
+
+def lines_of(text: str) -> list[str]:
+    """Lines as git counts them: they end with a line feed, and with nothing else."""
+    return [line for line in re.split(r"(?<=\n)", text) if line]
+
+
+def _num_bytes(name: str) -> int:
+    return len(name.encode("utf-8", "surrogateescape"))

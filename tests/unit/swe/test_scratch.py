@@ -122,3 +122,43 @@ def test_the_folder_is_gone_when_the_work_is_over(scratch: Scratch) -> None:
     with scratch:
         assert scratch.folder.is_dir()
     assert not scratch.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("edited", "path", "said"),
+    [
+        ((), "cli", "it is a folder"),
+        (("new/a.py",), "new", "it is a folder"),
+        (("new",), "new/a.py", "'new' is no folder"),
+        ((), "a" * 300, "too long"),
+        ((), "/".join(["folder"] * 400), "too long"),
+    ],
+)
+def test_a_path_where_no_file_can_be_is_refused(
+    scratch: Scratch, edited: tuple[str, ...], path: str, said: str
+) -> None:
+    for one in edited:
+        scratch.edit(one, "", "x\n")
+    with pytest.raises(InputError, match=said):
+        scratch.edit(path, "", "x\n")
+    assert scratch.created == edited
+
+
+def test_a_name_that_does_not_print_is_edited_as_it_is_shown(tmp_path: Path) -> None:
+    history = History(tmp_path / "odd")
+    history.commit("first", {b"caf\xe9.py": "x = 1\n", "a\nb.py": "x = 1\n"})
+    with Scratch(Repository.open(history.path)) as scratch:
+        scratch.edit(r"caf\xe9.py", "1", "2")
+        scratch.edit(r"a\nb.py", "1", "2")
+        assert scratch.has(r"caf\xe9.py")
+        assert scratch.text(r"a\nb.py") == "x = 2\n"
+        assert scratch.modified == ("a\nb.py", "caf\udce9.py")
+
+
+def test_lines_of_a_diff_are_those_of_git(tmp_path: Path) -> None:
+    history = History(tmp_path / "odd")
+    history.commit("first", {"a.py": "x = '\x0c\u2028'\ny = 1\n"})
+    with Scratch(Repository.open(history.path)) as scratch:
+        scratch.edit("a.py", "1", "2")
+        patch = scratch.diff()
+    assert patch == "--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n x = '\x0c\u2028'\n-y = 1\n+y = 2\n"
