@@ -7,7 +7,7 @@ The tools are those of sleep, and beside them ``edit``, ``submit`` and, where sl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pydantic import Field
@@ -17,8 +17,9 @@ from pydantic_ai.settings import ModelSettings
 from sleeptime.core.errors import InputError
 from sleeptime.core.note import Note
 from sleeptime.prompts.load import load_prompt
+from sleeptime.sources.entry import printable
 from sleeptime.swe.agent import Agent, Work
-from sleeptime.swe.scratch import Scratch
+from sleeptime.swe.scratch import Scratch, lines_of
 from sleeptime.swe.tasks import Related
 from sleeptime.swe.toolbox import Arguments, NoArguments, Reader, Tool, reading_tools
 from sleeptime.wake.select import select_notes
@@ -82,9 +83,8 @@ async def attempt(
     """
     tools = [*_with_edits(reading_tools(reader), scratch), *_own_tools(scratch, search)]
     prompt = load_prompt("default", "modify")
-    agent = Agent(
-        model, prompt, tools, last="submit", steps=steps, settings=settings, query=query, related=tuple(related)
-    )
+    shown = tuple(replace(one, files=tuple(map(printable, one.files))) for one in related)
+    agent = Agent(model, prompt, tools, last="submit", steps=steps, settings=settings, query=query, related=shown)
     work = await agent.work()
     return Attempt(scratch.modified, scratch.created, scratch.diff(), work)
 
@@ -153,7 +153,7 @@ def _reading(tool: Tool, scratch: Scratch) -> Callable[..., str]:
         path, first, last = (getattr(given, name) for name in ("path", "first", "last"))
         if not scratch.has(path):
             return tool.run(given)
-        lines = scratch.text(path).splitlines()
+        lines = [line.rstrip("\r\n") for line in lines_of(scratch.text(path))]
         shown = range(first, min(last, len(lines), first + MAX_READ_LINES - 1) + 1)
         head = f"{path}, with your edits, {len(lines)} lines"
         return "\n".join([head, *(f"{number}: {lines[number - 1][:400]}" for number in shown)])

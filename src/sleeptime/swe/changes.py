@@ -24,7 +24,7 @@ from sleeptime.sleep.outcome import Draft
 from sleeptime.sleep.piece import Piece
 from sleeptime.sleep.settings import SleepSettings
 from sleeptime.swe.explore import Sibling, explore
-from sleeptime.swe.file_notes import DERIVATION
+from sleeptime.swe.file_notes import DERIVATION, paths_of
 from sleeptime.swe.repository import Repository
 from sleeptime.swe.tools import Tools
 from sleeptime.swe.wording import adds_a_feature, is_upkeep, query_of
@@ -39,11 +39,10 @@ MAX_FILES: Final = 12
 
 def contents_of(context: Context, repository: Repository) -> dict[str, str]:
     """The sha256 of each part, by the path of its file; a part may be named below the name of the repository."""
-    files = repository.files()
-    named = {part.name: part.sha256 for part in context.parts if part.name in files}
-    inside = {part.name.partition("/")[2]: part.sha256 for part in context.parts}
-    below = {path: sha256 for path, sha256 in inside.items() if path in files}
-    return max(named, below, key=len)
+    numbers = {path: number for number, path in enumerate(repository.files())}
+    digests = {part.name: part.sha256 for part in context.parts}
+    paths = tuple(numbers)
+    return {paths[number]: digests[name] for name, number in paths_of(context, numbers).items()}
 
 
 def siblings_of(repository: Repository, contents: Mapping[str, str]) -> tuple[Sibling, ...]:

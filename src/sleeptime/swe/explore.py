@@ -22,6 +22,7 @@ from sleeptime.core.tokens import approximate_tokens
 from sleeptime.prompts.load import load_prompt
 from sleeptime.sleep.outcome import Draft
 from sleeptime.sleep.settings import PAPER_RETHINKS
+from sleeptime.sources.entry import printable
 from sleeptime.swe.agent import Agent, Work
 from sleeptime.swe.toolbox import Arguments, NoArguments, Reader, Tool, reading_tools
 
@@ -87,7 +88,7 @@ async def explore(
         steps=steps,
         settings=settings,
         message=sibling.message,
-        files=sibling.files,
+        files=tuple(map(printable, sibling.files)),
         max_rethinks=max_rethinks,
     )
     work = await agent.work()
@@ -109,6 +110,7 @@ class _Pad:
     def __init__(self, sibling: Sibling, contents: Mapping[str, str], max_rethinks: int, max_note_tokens: int) -> None:
         self._sibling = sibling
         self._contents = contents
+        self._shown = {printable(path): path for path in contents}
         self._max_note_tokens = max_note_tokens
         self._left = max_rethinks
         self.notes: dict[tuple[str, ...], Note] = {}
@@ -122,12 +124,12 @@ class _Pad:
     def rethink(self, given: _Rethink) -> str:
         """Write a note, or say why not; what is refused does not count."""
         text = kept_text(given.note).strip()
-        files = tuple(sorted(set(given.files)))
+        files = tuple(sorted({self._shown.get(path, path) for path in given.files}))
         unknown = [path for path in files if path not in self._contents]
         if self._left <= 0:
             raise InputError("no rethink is left; call finish")
         if unknown:
-            raise InputError(f"there is no text file {unknown[0][:200]!r}; give paths as tree shows them")
+            raise InputError(f"there is no text file {printable(unknown[0])[:200]!r}; give paths as tree shows them")
         if set(files).isdisjoint(self._sibling.files):
             raise InputError("a note is about at least one file of the change")
         if not text:
@@ -136,7 +138,7 @@ class _Pad:
             raise InputError(f"the note has {tokens} tokens, at most {self._max_note_tokens} are allowed")
         self._left -= 1
         depends_on = tuple(dict.fromkeys(self._contents[path] for path in files))
-        self.notes[files] = Note(NoteKind.TEXT, text, subject=", ".join(files), depends_on=depends_on)
+        self.notes[files] = Note(NoteKind.TEXT, text, subject=", ".join(map(printable, files)), depends_on=depends_on)
         return f"The note is kept. {self._left} calls of rethink are left."
 
     def draft(self, work: Work) -> Draft:

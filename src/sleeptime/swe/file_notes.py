@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from sleeptime.core.context import Context
 from sleeptime.core.note import LearnedContext, Note, NoteKind
 from sleeptime.core.text import kept_text
+from sleeptime.sources.entry import printable
 from sleeptime.swe.outline import Outline, outline
 from sleeptime.swe.reasons import counted
 from sleeptime.swe.signals import MAX_FILES
@@ -58,9 +59,10 @@ def file_notes(context: Context, past: Past, progress: Callable[[int, int], None
 
 def paths_of(context: Context, now: Mapping[str, int]) -> dict[str, int]:
     """The number of the file that each part is, by the part's name: its path, or that below the repository's name."""
+    shown = {printable(path): number for path, number in now.items()}
     inside = {part.name: part.name.partition("/")[2] for part in context.parts}
-    as_named = {part.name: now[part.name] for part in context.parts if part.name in now}
-    below = {name: now[path] for name, path in inside.items() if path in now}
+    as_named = {part.name: shown[part.name] for part in context.parts if part.name in shown}
+    below = {name: shown[path] for name, path in inside.items() if path in shown}
     return max(as_named, below, key=len)
 
 
@@ -110,7 +112,7 @@ def _changed(past: Past, file: int | None) -> tuple[str, ...]:
         return ()
     small = [number for number in commits if len(past.of_commit(number)) <= MAX_FILES]
     titles = list(dict.fromkeys(past.commits[number].title[:_MAX_CHARS] for number in small or commits))[:MAX_TITLES]
-    said = "; ".join(f'"{title}"' for title in titles if title)
+    said = "; ".join(f'"{printable(title)}"' for title in titles if title)
     return (
         f"changed in {counted(len(commits))}" + (f", lately: {said}" if said else ""),
         _together(past, file, small),
@@ -121,5 +123,5 @@ def _together(past: Past, file: int, commits: Sequence[int]) -> str:
     beside = Counter(int(other) for number in commits for other in past.of_commit(number) if other != file)
     often = [(other, times) for other, times in beside.most_common() if times >= MIN_TOGETHER]
     there = [(past.versions[other][0], times) for other, times in often]
-    named = [f"{version.path} ({times} times)" for version, times in there if version.blob is not None]
+    named = [f"{printable(version.path)} ({times} times)" for version, times in there if version.blob is not None]
     return f"changes together with {', '.join(named[:MAX_TOGETHER])}" if named else ""

@@ -18,6 +18,7 @@ from pydantic_ai.settings import ModelSettings
 from sleeptime.core.call import Phase
 from sleeptime.core.errors import InputError
 from sleeptime.core.note import Note
+from sleeptime.sources.entry import printable
 from sleeptime.swe.arms import Arm, Play, random_files, recent_files, text_files, usual_size
 from sleeptime.swe.attempt import Search, attempt, told_notes
 from sleeptime.swe.book import Answer, Book, Slept
@@ -212,7 +213,7 @@ def _source(predicted: Sequence[str]) -> tuple[str, ...]:
 def told_search(index: Index, notes: Sequence[Note], query: str) -> str:
     """What sleep left about a query, in words for a model."""
     found = index.search(query, NUM_FOUND)
-    lines = [f"{rank}. {file.path} ({'; '.join(file.reasons)})" for rank, file in enumerate(found, 1)]
+    lines = [f"{rank}. {printable(file.path)} ({'; '.join(file.reasons)})" for rank, file in enumerate(found, 1)]
     told = "\n".join(["Files that a change like this may touch, best first:", *lines])
     about = told_notes(notes, query)
     return f"{told}\n\nNotes:\n{about}" if about else told

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from sleeptime.sources.entry import printable
 from sleeptime.swe.postings import Postings
 from sleeptime.swe.signals import NAMES, Corpus, Moment, Searched
 
@@ -99,7 +100,7 @@ class Reasons:
         for commit, _ in self._similar:
             if commit in commits:
                 told = self._corpus.past.commits[commit]
-                return f'similar change {told.id[:8]}: "{told.title[:_MAX_TITLE_CHARS]}"'
+                return f'similar change {told.id[:8]}: "{printable(told.title)[:_MAX_TITLE_CHARS]}"'
         return ""
 
     def _together(self, place: int) -> str:
@@ -108,11 +109,12 @@ class Reasons:
         seed = max(both, key=lambda seed: both[seed], default=place)
         if seed == place or not both[seed]:
             return ""
-        return f"changed with {self._moment.paths[seed]} in {counted(both[seed])}"
+        return f"changed with {printable(self._moment.paths[seed])} in {counted(both[seed])}"
 
     def _recent(self, place: int) -> str:
-        lately = int((self._commits(place) < self._moment.since + _LATELY).sum())
-        return f"changed in {lately} of the last {_LATELY} commits" if lately else ""
+        looked_at = min(_LATELY, len(self._corpus.past.commits) - self._moment.since)
+        lately = int((self._commits(place) < self._moment.since + looked_at).sum())
+        return f"changed in {lately} of the last {counted(looked_at)}" if lately else ""
 
 
 def counted(commits: int) -> str:

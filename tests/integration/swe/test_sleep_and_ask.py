@@ -16,7 +16,7 @@ from sleeptime.store.store import Store
 from sleeptime.swe import context
 from sleeptime.swe.file_notes import DERIVATION, STRATEGY
 from tests.support.commands import Cli
-from tests.support.repositories import History
+from tests.support.repositories import Files, History
 
 FILES = {
     "cli/export.py": "def export_orders():\n    pass\n",
@@ -156,3 +156,23 @@ def test_the_commands_print_one_object_each(
     assert "core/csv.py" in table
     assert "content:" in table
     assert json.loads(cli("notes", "shop", "--json").out)["strategy"] == STRATEGY
+
+
+ODD: Files = {b"caf\xe9.py": "def brew():\n    pass\n", "a\nb.py": "def split():\n    pass\n"}
+
+
+def test_a_name_that_does_not_print_is_shown_on_one_line_and_its_note_tells_its_past(cli: Cli, tmp_path: Path) -> None:
+    made = History(tmp_path / "odd", is_bare=True)
+    made.commit("begin", ODD)
+    for number in range(2):
+        made.commit("brew \x1b[31mred", {path: f"{text!r}# {number}\n" for path, text in ODD.items()})
+    assert cli("add", "odd", str(made.path)).code == 0
+    assert cli("swe", "sleep", "odd").code == 0
+    notes = {note["subject"]: note["text"] for note in cli("notes", "odd", "--json").json["notes"]}
+    told = next(text for subject, text in notes.items() if subject.endswith(r"caf\xe9.py"))
+    assert r'changed in 3 commits, lately: "brew \x1b[31mred"' in told
+    assert r"changes together with a\nb.py (3 times)" in told
+    shown = cli("swe", "ask", "odd", "brew split").out
+    assert r"a\nb.py" in shown
+    assert r"caf\xe9.py" in shown
+    assert not any(line.split()[:1] == ["b.py"] for line in shown.splitlines())

@@ -175,3 +175,16 @@ async def test_a_plan_bounds_it_before_any_call(history: History, tmp_path: Path
         await sleeptime.sleep("shop", strategy="repository")
         ledger = await sleeptime.ledger("shop")
         assert sum(row.totals.usage.total_tokens for row in ledger.rows) < plan.max_usage.total_tokens
+
+
+async def test_names_that_are_no_utf_8_are_told_and_understood_as_they_are_shown(tmp_path: Path) -> None:
+    made = History(tmp_path / "odd")
+    made.commit("begin", {b"caf\xe9.py": "x = 1\n", "a\nb.py": "y = 1\n"})
+    made.commit("add a brew", {b"caf\xe9.py": "x = 2\n", "a\nb.py": "y = 2\n"})
+    model = ScriptedModel(explorer)
+    async with client(tmp_path, model) as sleeptime:
+        await added(sleeptime, made)
+        slept = await sleeptime.sleep("shop", strategy="repository")
+    assert [note.subject for note in slept.notes] == [r"a\nb.py, caf\xe9.py"]
+    assert len(slept.notes[0].depends_on) == 2
+    assert all(request.text.encode() for request in model.requests), "a provider is sent UTF-8"

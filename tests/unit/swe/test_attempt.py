@@ -261,3 +261,9 @@ async def test_a_script_may_answer_what_it_was_told(tried: Callable) -> None:
 def _told(messages: Sequence[ModelMessage]) -> list[str]:
     parts = [part for message in messages for part in message.parts]
     return [str(part.content) for part in parts if part.part_kind == "tool-return"]
+
+
+async def test_names_of_files_are_told_as_text_that_a_provider_takes(tried: Callable) -> None:
+    related = Related("ab" * 20, "add a brew", ("caf\udce9.py", "a\nb.py"))
+    _, model = await tried([SUBMIT, SUBMIT], related=[related])
+    assert "files:\ncaf\\xe9.py\na\\nb.py\n" in model.requests[0].text

@@ -19,6 +19,7 @@ def ask_agent(
     """Ask, and show what the agent edited; the calls are in the ledger of the context."""
     from sleeptime.cli.output import hint, print_json, say, usd
     from sleeptime.settings import load_settings
+    from sleeptime.sources.entry import printable
     from sleeptime.swe.attempt import STEPS
 
     settings = load_settings(model=model, database_url=database)
@@ -28,7 +29,7 @@ def ask_agent(
         print_json(_as_dict(name, query, made, totals, budget))
         return
     for path in made.modified:
-        say(path)
+        say(printable(path))
     for path in made.created:
         say(f"{path} (new)")
     if is_diff:

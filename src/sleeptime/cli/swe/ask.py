@@ -77,13 +77,14 @@ def _as_dict(name: str, query: str, answered: Answered) -> dict[str, Any]:
 
 def _show(answered: Answered) -> None:
     from sleeptime.cli.output import hint, print_table
+    from sleeptime.sources.entry import printable
 
     if not answered.files:
         hint("no file has anything to do with it; ask in the words of the code or of its commits")
         return
     expected = set(answered.predicted)
     rows = [
-        ("*" if found.path in expected else "", found.path, f"{found.score:.2f}", "; ".join(found.reasons))
+        ("*" if found.path in expected else "", printable(found.path), f"{found.score:.2f}", "; ".join(found.reasons))
         for found in answered.files
     ]
     print_table(["", "file", ">likely", "why"], rows)
