@@ -1,6 +1,6 @@
 """How nano's accuracy grows with training tokens and with its size: one page, one figure, one JSON file.
 
-    python -m training.scaling runs/scaling/*/weights --output docs
+    python -m training.scaling runs/scaling/*/*-weights runs/nano/*-weights
 
 Each folder holds exported weights (`training.export`). What was measured stays in `<output>/nano-scaling.json`, so that
 only new weights are evaluated. Test contexts of the training families; nothing was chosen by these figures.
@@ -22,6 +22,8 @@ from training.evaluate import evaluate
 
 COMMAND = "make scaling"
 NAME = "nano-scaling"
+RELEASED = "nano"
+"""The run of `make weights`; the others are as long as each other, one for each size."""
 CELLS = {
     "v0_one_draft": ("`v0`, one draft", Style.AUTO, "v0", "with_sleep"),
     "v3_alone": ("`v3` alone", Style.FULL, "v3", "without_sleep"),
@@ -35,11 +37,13 @@ class Point:
     """One set of weights and what it can do.
 
     Attributes:
+        run: the training run that they are from, after its folder.
         stage_progress: 1 where the learning rate had fallen; below, the weights are from the middle of a stage.
         notes_right: share of right lines in the notes of one draft.
     """
 
     sha256: str
+    run: str
     width: int
     parameters: int
     trained_tokens: int
@@ -50,6 +54,10 @@ class Point:
     @property
     def is_finished(self) -> bool:
         return self.stage_progress >= 1
+
+    @property
+    def told(self) -> str:
+        return "`make weights`" if self.run == RELEASED else "one stage"
 
     @classmethod
     def of(cls, saved: dict[str, Any]) -> Point:
@@ -65,6 +73,7 @@ def measure(weights: Path, contexts: int, queries: int, seed: int) -> Point:
     budgets = found["test"]["budgets"]
     return Point(
         config["sha256"],
+        weights.parent.name,
         config["width"],
         config["parameters"],
         config["trained_tokens"],
@@ -75,14 +84,15 @@ def measure(weights: Path, contexts: int, queries: int, seed: int) -> Point:
 
 
 def draw(points: list[Point]) -> str:
-    """Accuracy by training tokens of the released size, and by size at the fewest tokens that every size has seen."""
+    """Accuracy by training tokens in the released run, and by size in runs of equal length."""
     right = Axis("right answers", percent=True, limits=(0.0, 1.0))
-    by_tokens = _of_largest(points)
-    by_size = _at_equal_tokens(points)
-    panels = (
-        LineChart("By training tokens", _series(by_tokens, "trained_tokens", 1e6), Axis("million tokens"), right),
-        PointChart("By size, at equal tokens", _series(by_size, "parameters", 1e6), Axis("million parameters"), right),
-    )
+    panels: list[LineChart | PointChart] = []
+    if by_tokens := [point for point in points if point.run == RELEASED]:
+        series = _series(by_tokens, "trained_tokens", 1e6)
+        panels.append(LineChart("By training tokens", series, Axis("million tokens"), right))
+    if by_size := [point for point in points if point.run != RELEASED]:
+        series = _series(by_size, "parameters", 1e6)
+        panels.append(PointChart("By size, at equal tokens", series, Axis("million parameters"), right))
     caption = (
         "Accuracy of nano on test contexts by training tokens and by parameters; bands and bars are 95 % intervals, "
         "clustered by context."
@@ -93,7 +103,7 @@ def draw(points: list[Point]) -> str:
 def page(points: list[Point], contexts: int, queries: int, seed: int) -> str:
     """The page in Markdown."""
     rows = [
-        f"| {p.parameters / 1e6:.2f} M (width {p.width}) | {p.trained_tokens / 1e6:.1f} M | "
+        f"| {p.told} | {p.parameters / 1e6:.2f} M (width {p.width}) | {p.trained_tokens / 1e6:.1f} M | "
         f"{'yes' if p.is_finished else 'no'} | {' | '.join(percent(p.accuracy[name]) for name in CELLS)} | "
         f"{100 * p.notes_right:.0f} % |"
         for p in points
@@ -106,27 +116,18 @@ def page(points: list[Point], contexts: int, queries: int, seed: int) -> str:
             f"![Accuracy by training tokens and by size](results/{NAME}.svg)",
             "",
             f"n = {contexts * queries:,} queries of {contexts} test contexts, greedy, seed {seed}; 95 % bootstrap",
-            f"intervals, clustered by context. Command: `{COMMAND}`. Training takes hours on two cores.",
+            f"intervals, clustered by context. Command: `{COMMAND}`, after `make weights`; hours on two cores.",
             "",
-            f"| parameters | training tokens | rate had fallen | {header} | notes right |",
-            f"| --- | --- | --- | {' | '.join('---' for _ in CELLS)} | --- |",
+            f"| run | parameters | training tokens | rate had fallen | {header} | notes right |",
+            f"| --- | --- | --- | --- | {' | '.join('---' for _ in CELLS)} | --- |",
             *rows,
             "",
-            "Weights from the middle of a stage (rate had not fallen) are worse than a run that ends there would be.",
+            "Weights from the middle of a stage (rate had not fallen) are worse than a run that ends there would be:",
+            "compare the one-stage run of the same width. What more tokens and more parameters give is read from runs",
+            "whose rate had fallen.",
             "",
         ]
     )
-
-
-def _of_largest(points: list[Point]) -> list[Point]:
-    width = max(point.width for point in points)
-    return [point for point in points if point.width == width]
-
-
-def _at_equal_tokens(points: list[Point]) -> list[Point]:
-    """Finished runs of every size with about as many tokens as the smallest model."""
-    tokens = min(points, key=lambda point: (point.width, point.trained_tokens)).trained_tokens
-    return [p for p in points if p.is_finished and abs(p.trained_tokens - tokens) < 0.02 * tokens]
 
 
 def _series(points: list[Point], name: str, unit: float) -> tuple[Series, ...]:
@@ -156,9 +157,9 @@ def main() -> None:
         if digest not in points:
             print(folder, flush=True)
             points[digest] = measure(folder, options.contexts, options.queries, options.seed)
-        found = sorted(points.values(), key=lambda p: (p.width, p.trained_tokens))
+        found = sorted(points.values(), key=lambda p: (p.run, p.width, p.trained_tokens))
         kept.write_text(json.dumps(drawn | {"points": [asdict(point) for point in found]}, indent=1) + "\n")
-    found = sorted(points.values(), key=lambda p: (p.width, p.trained_tokens))
+    found = sorted(points.values(), key=lambda p: (p.run, p.width, p.trained_tokens))
     (options.output / "results" / f"{NAME}.svg").write_text(draw(found))
     (options.output / f"{NAME}.md").write_text(page(found, options.contexts, options.queries, options.seed))
 
