@@ -119,6 +119,7 @@ class Cache:
 
     def _opened(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.path, timeout=_WAIT_S)
+        database.text_factory = lambda data: data.decode("utf-8", "replace")  # a damaged text is no error of its own
         try:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
@@ -166,8 +167,8 @@ def _checksum(kind: str, key: str, data: bytes) -> bytes:
     return hashlib.blake2b(b"%b %b %b" % (kind.encode(), key.encode(), data), digest_size=_CHECKSUM_BYTES).digest()
 
 
-def _checked(kind: str, rows: Iterable[tuple[str, bytes, bytes]]) -> Iterator[tuple[str, bytes]]:
+def _checked(kind: str, rows: Iterable[tuple[str, bytes, object]]) -> Iterator[tuple[str, bytes]]:
     for key, checksum, data in rows:
-        if _checksum(kind, key, data) != checksum:
+        if not isinstance(data, bytes) or _checksum(kind, key, data) != checksum:
             raise _Damaged(f"{kind} {key}")
         yield key, data

@@ -41,6 +41,11 @@ def _changed_row(path: Path) -> None:
         database.execute("UPDATE entry SET data = ?", (b"9",))
 
 
+def _changed_type(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE entry SET data = CAST(x'80' AS TEXT)")
+
+
 def _lost_table(path: Path) -> None:
     with sqlite3.connect(path) as database:
         database.execute("DROP TABLE entry")
@@ -54,7 +59,7 @@ def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:5000])
 
 
-@pytest.mark.parametrize("damage", [_changed_row, _lost_table, _overwritten, _cut])
+@pytest.mark.parametrize("damage", [_changed_row, _changed_type, _lost_table, _overwritten, _cut])
 def test_a_damaged_cache_is_never_believed_and_begun_anew_with_a_word(tmp_path: Path, damage: object) -> None:
     path, told = tmp_path / "c.sqlite", list[str]()
     with Cache(path) as cache:
