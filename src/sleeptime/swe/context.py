@@ -100,7 +100,9 @@ async def repository_of(store: Store, name: str) -> Repository:
         return Repository.open(origin.path, origin.commit_id)
     except InputError as error:
         if isinstance(error, Unreadable):
-            raise Unreadable(f"the repository of {name!r} is not at {origin.path} any more: {error} {again}") from error
+            raise Unreadable(
+                f"the repository of {name!r} cannot be read at {origin.path} any more: {error}. {again}"
+            ) from error
         raise InputError(
             f"the repository {origin.path} has not the commit {origin.commit_id[:12]} any more, which {name!r} was "
             f"added at; was its history rewritten? {again}"

@@ -138,7 +138,7 @@ async def test_a_context_without_a_repository_or_with_one_that_is_gone_or_rewrit
         with pytest.raises(InputError, match=r"rewritten.*sleeptime add shop"):
             await context.ask(store, "shop", "x", folder=tmp_path / "caches")
         shutil.rmtree(history.path)
-        with pytest.raises(Unreadable, match=r"not at .* any more.*sleeptime add shop"):
+        with pytest.raises(Unreadable, match=r"cannot be read at .* any more: .*\. `sleeptime add shop"):
             await context.ask(store, "shop", "x", folder=tmp_path / "caches")
 
 
