@@ -69,3 +69,19 @@ def test_what_cannot_be_run_says_what_to_do(cli: Cli, arguments: tuple[str, ...]
     done = cli("swe", "run", *arguments)
     assert done.code == 2
     assert said in " ".join(done.err.split())
+
+
+def test_a_limit_takes_the_newest_tasks(cli: Cli) -> None:
+    made = generate(Path("shop.git"), "shop", commits=90)
+    newest_first = made.tasks[::-1]
+    write_tasks(Path("tasks.jsonl"), newest_first)
+    limited = ("swe", "run", "--arms", "random", "--seeds", "1", "--limit", "1")
+    assert cli(*limited, "--repo", "shop.git", "--tasks", "tasks.jsonl", "--output", "given").code == 0
+    assert _played("given") == {newest_first[0].id}
+    assert cli(*limited, "--repo", "generated:shop", "--output", "written").code == 0
+    in_order_of_time = Path("written/repositories/shop-0.jsonl").read_text().splitlines()
+    assert _played("written") == {json.loads(in_order_of_time[-1])["id"]}
+
+
+def _played(output: str) -> set[str]:
+    return {json.loads(line)["task"] for line in Path(output, "records", "answers.jsonl").read_text().splitlines()}

@@ -18,13 +18,15 @@ def ask_agent(
 ) -> None:
     """Ask, and show what the agent edited; the calls are in the ledger of the context."""
     from sleeptime.cli.output import hint, print_json, say, usd
+    from sleeptime.cli.swe.session import interruptible
     from sleeptime.settings import load_settings
     from sleeptime.sources.entry import printable
     from sleeptime.swe.attempt import STEPS
 
     settings = load_settings(model=model, database_url=database)
     budget = STEPS if steps is None else steps
-    made, totals = asyncio.run(_asked(settings, name, query, budget))
+    with interruptible("the calls that were made are in the ledger"):
+        made, totals = asyncio.run(_asked(settings, name, query, budget))
     if as_json:
         print_json(_as_dict(name, query, made, totals, budget))
         return

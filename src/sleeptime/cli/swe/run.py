@@ -50,7 +50,8 @@ def run(
     seeds: Annotated[int, typer.Option(min=1, help="Answers to each task, of arms that draw.")] = 3,
     model: Annotated[str, typer.Option(metavar="MODEL", help=f"none, or one for agents: {MODELS}.")] = NONE,
     limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Newest tasks of each repository [all].")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Newest tasks of each repository, which stand first in its file [all]."),
     ] = None,
     replays: Annotated[int, typer.Option(min=0, help="Earlier commits that the index is tuned on.")] = 30,
     sleep_steps: Annotated[int, typer.Option(min=1, help="Budget of an agent's sleep on one related change.")] = 20,
@@ -135,7 +136,7 @@ def _fields(repos: Sequence[str], files: Sequence[Path], limit: int | None, outp
             one = Field(opened.path.name, opened, read_tasks(next(left)))
         names = {other.name for other in found}
         name = next(name for number in range(len(repos)) if (name := _numbered(one.name, number)) not in names)
-        found.append(replace(one, name=name, tasks=one.tasks[-limit:] if limit else one.tasks))
+        found.append(replace(one, name=name, tasks=one.tasks[:limit]))
     return tuple(found)
 
 
@@ -160,7 +161,8 @@ def _generated(repo: str, output: Path) -> Field:
     if not lines.exists():
         folder.mkdir(parents=True, exist_ok=True)
         write_tasks(lines, generate(place, family, seed=int(seed or 0)).tasks)
-    return Field(f"{family}-{seed or 0}", Repository.open(place), read_tasks(lines))
+    newest_first = tuple(reversed(read_tasks(lines)))
+    return Field(f"{family}-{seed or 0}", Repository.open(place), newest_first)
 
 
 def _arms(given: str | None, *, has_model: bool) -> tuple[Arm, ...]:
@@ -198,18 +200,15 @@ def _play(
     is_agreed: bool,
 ) -> tuple[Played, Price | None]:
     """Play what is missing; with a model, within a cap and in the ledger."""
-    from sleeptime.cli.output import hint, progress_bar
+    from sleeptime.cli.output import progress_bar
+    from sleeptime.cli.swe.session import interruptible
     from sleeptime.swe.run import run as play
 
-    with progress_bar("playing") as bar:
-        try:
-            if not any(arm.needs_model for arm in plan.arms):
-                return asyncio.run(play(plan, book, None, folder=output, progress=bar.update)), None
-            work = _with_model(plan, book, settings, output, max_usd, concurrency, bar.update, is_agreed=is_agreed)
-            return asyncio.run(work)
-        except KeyboardInterrupt:
-            hint("interrupted; what came is kept, and the same command goes on where it was")
-            raise
+    with interruptible("what came is kept, and the same command goes on where it was"), progress_bar("playing") as bar:
+        if not any(arm.needs_model for arm in plan.arms):
+            return asyncio.run(play(plan, book, None, folder=output, progress=bar.update)), None
+        work = _with_model(plan, book, settings, output, max_usd, concurrency, bar.update, is_agreed=is_agreed)
+        return asyncio.run(work)
 
 
 async def _with_model(

@@ -1,9 +1,11 @@
-"""What the commands on a context of the store share: settings, the store, and a progress bar."""
+"""What the commands share: the store of the settings with a progress bar, and an end by Ctrl-C at once."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -12,6 +14,30 @@ if TYPE_CHECKING:
     from sleeptime.swe.index import Progress
 
 T = TypeVar("T")
+
+
+@contextmanager
+def interruptible(kept: str) -> Iterator[None]:
+    """Let Ctrl-C end work at once, also while it computes: asyncio would wait until it waits for something itself.
+
+    Args:
+        kept: what stays, for the user.
+
+    Raises:
+        KeyboardInterrupt: the user stopped it; everything is closed.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # and not what a shell has set for a command in the background
+        signal.signal(signal.SIGINT, lambda number, frame: signal.default_int_handler(number, frame))
+    try:
+        yield
+    except KeyboardInterrupt:
+        from sleeptime.cli.output import hint
+
+        hint(f"interrupted; {kept}")
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run_on_store(work: Callable[[Store, Settings, Progress], Awaitable[T]], label: str, database: str | None) -> T:
@@ -33,4 +59,5 @@ def run_on_store(work: Callable[[Store, Settings, Progress], Awaitable[T]], labe
             with progress_bar(label) as bar:
                 return await work(store, settings, lambda what, done, total: bar.update(done, total, label=what))
 
-    return asyncio.run(session())
+    with interruptible("what was worked out is kept, and the same command goes on from there"):
+        return asyncio.run(session())
