@@ -13,8 +13,10 @@ agent+notes    the same, with what sleep has left: the index, and a model's note
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from random import Random
 from statistics import median
@@ -75,8 +77,16 @@ class Play:
         return self.repository, str(self.arm), self.task.id, self.steps, self.seed
 
     @property
+    def digest(self) -> str:
+        """Of what is told: an answer to a task of this id that told something else is not one to this."""
+        task, is_told_related = self.task, self.arm in (Arm.AGENT_RELATED, Arm.AGENT_NOTES)
+        related = [asdict(one) for one in task.related] if is_told_related else []
+        told = json.dumps([task.base_commit, task.query, related])
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    @property
     def id(self) -> str:
-        """The same as one text."""
+        """The key as one text."""
         return "/".join(map(str, self.key))
 
 

@@ -15,6 +15,7 @@ from sleeptime.core.errors import InputError
 from sleeptime.core.note import Note, NoteKind
 from sleeptime.core.usage import Usage
 from sleeptime.lab.lock import FolderLock
+from sleeptime.swe.arms import Play
 
 _ANSWERS: Final = "answers.jsonl"
 _SLEEPS: Final = "sleeps.jsonl"
@@ -36,6 +37,7 @@ class Answer:
         end: how an agent ended; ``""`` for the others.
         usage: tokens of all its calls.
         latency_s: from the query to the answer, with everything that ran beside it.
+        digest: of what was told (`arms.Play`).
     """
 
     repository: str
@@ -49,6 +51,7 @@ class Answer:
     end: str = ""
     usage: Usage = field(default_factory=Usage)
     latency_s: float = 0.0
+    digest: str = ""
 
     @property
     def key(self) -> AnswerKey:
@@ -111,6 +114,11 @@ class Book:
     def close(self) -> None:
         """Let others write."""
         self._lock.release()
+
+    def has(self, play: Play) -> bool:
+        """Whether there is an answer to what is told now."""
+        answer = self.answers.get(play.key)
+        return answer is not None and answer.digest == play.digest
 
     def add(self, record: Answer | Slept) -> None:
         """Keep one."""

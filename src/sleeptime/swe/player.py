@@ -149,7 +149,7 @@ class Player:
                 predicted = index.predict(task.query)
         latency_s = time.perf_counter() - began_s
         source = ground.index.predict(task.query, source_only=True) if play.arm is Arm.INDEX else _source(predicted)
-        return Answer(*play.key, predicted, source, latency_s=latency_s)
+        return Answer(*play.key, predicted, source, latency_s=latency_s, digest=play.digest)
 
     async def _by_agent(self, play: Play) -> Answer:
         assert self._models is not None, "an agent has a model"
@@ -172,7 +172,8 @@ class Player:
             raise made.work.error
         latency_s = time.perf_counter() - began_s
         work, predicted = made.work, made.modified
-        return Answer(*play.key, predicted, _source(predicted), work.steps, str(work.end), work.usage, latency_s)
+        used = work.steps, str(work.end), work.usage, latency_s, play.digest
+        return Answer(*play.key, predicted, _source(predicted), *used)
 
     async def _search(self, name: str, ground: Ground, task: Task) -> Search:
         """What sleep leaves for a task: the index, and notes about its related changes that hold at its base."""

@@ -84,7 +84,7 @@ class Plan:
 
     def missing(self, book: Book) -> list[Play]:
         """What has to be played: what needs no model, always, and what it lacks of the others."""
-        return [play for play in self.plays() if not play.arm.needs_model or play.key not in book.answers]
+        return [play for play in self.plays() if not play.arm.needs_model or not book.has(play)]
 
 
 def estimate(plan: Plan, book: Book) -> tuple[int, Usage]:

@@ -137,6 +137,25 @@ async def test_a_run_again_asks_the_model_nothing_and_scores_the_same(plan: Plan
     assert scores[0] == scores[1]
 
 
+async def test_an_answer_counts_as_long_as_the_agent_would_be_told_the_same(
+    shop: Field, tmp_path: Path, store: Store
+) -> None:
+    task = shop.tasks[-1]
+
+    async def asked(told: Task) -> tuple[int, int]:
+        """How many agents began, and how many of them were told related changes."""
+        model = ScriptedModel(agent)
+        plan = Plan((replace(shop, tasks=(told,)),), (Arm.AGENT, Arm.AGENT_RELATED), steps=(3,), seeds=1)
+        await played(plan, tmp_path / "out", store, model)
+        begun = [request for request in model.requests if len(request.messages) == 1]
+        return len(begun), sum("an earlier change" in request.text for request in begun)
+
+    assert task.related
+    assert await asked(task) == (2, 1)
+    assert await asked(replace(task, related=task.related[:1])) == (1, 1)
+    assert await asked(replace(task, related=task.related[:1], query="show the invoices")) == (2, 1)
+
+
 async def test_a_cap_in_the_middle_stops_the_run_and_what_was_paid_for_is_kept(
     plan: Plan, tmp_path: Path, store: Store
 ) -> None:
