@@ -11,6 +11,7 @@ from pydantic_ai.models import Model
 
 from sleeptime.core.errors import EmptyInput
 from sleeptime.core.note import Note
+from sleeptime.core.text import checked_text
 from sleeptime.swe.attempt import STEPS, Attempt, attempt
 from sleeptime.swe.cache import Warn
 from sleeptime.swe.context import index_of, repository_of
@@ -59,6 +60,7 @@ async def ask_agent(
     """
     if not query.strip():
         raise EmptyInput("the query is blank; say what is to be changed, such as 'add a --json flag to the export'")
+    checked_text("the query", query)
     index = await index_of(store, name, folder=folder, progress=progress, warn=warn)
     serving = await store.serving(name)
     notes = _of_model(servable_notes(serving.learned, serving.context))

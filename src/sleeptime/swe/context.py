@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from sleeptime.core.errors import InputError, Unreadable
 from sleeptime.core.note import LearnedContext, Note
 from sleeptime.core.outcome import Outcome
+from sleeptime.core.text import checked_text
 from sleeptime.swe.cache import Cache, Warn
 from sleeptime.swe.file_notes import file_notes, learned_of
 from sleeptime.swe.index import REPLAYS, Found, Index, Progress
@@ -184,10 +185,11 @@ async def ask(
         folder, progress, warn: as for `sleep`.
 
     Raises:
-        NotFound, Unreadable, InputError: as `sleep`; or the query is blank.
+        NotFound, Unreadable, InputError: as `sleep`; or the query is blank, or holds characters that are no text.
     """
     if not query.strip():
         raise InputError("the query is blank; say what is to be changed, such as 'add a --json flag to the export'")
+    checked_text("the query", query)
     index = await index_of(store, name, folder=folder, progress=progress, warn=warn)
     began_s = time.perf_counter()
     files = index.search(query, limit)

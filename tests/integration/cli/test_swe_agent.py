@@ -114,3 +114,9 @@ def test_what_cannot_be_asked_says_what_to_do(cli: Cli, shop: Path) -> None:
     script(EDIT)
     assert done.code == 2
     assert "--model" in cli("swe", "ask", "shop", "add csv", "--steps", "3").err
+
+
+def test_a_model_that_cannot_explore_is_refused_before_anything_is_read(cli: Cli, shop: Path) -> None:
+    done = cli("swe", "sleep", "shop", "--model", "nano")
+    assert (done.code, "nano calls no tools" in done.err) == (2, True)
+    assert not cli("notes", "shop", "--json").json["notes"]

@@ -176,3 +176,8 @@ def test_a_name_that_does_not_print_is_shown_on_one_line_and_its_note_tells_its_
     assert r"a\nb.py" in shown
     assert r"caf\xe9.py" in shown
     assert not any(line.split()[:1] == ["b.py"] for line in shown.splitlines())
+    found = cli("swe", "ask", "odd", "brew split", "--json").json
+    assert {file["path"] for file in found["files"]} == {r"a\nb.py", r"caf\xe9.py"}
+    done = cli("swe", "ask", "odd", "\udcff", "--json")
+    assert (done.code, done.out) == (2, "")
+    assert "lone surrogate" in done.err

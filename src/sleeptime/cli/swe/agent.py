@@ -79,12 +79,13 @@ async def _asked(settings: Settings, name: str, query: str, steps: int) -> tuple
 
 def _as_dict(name: str, query: str, made: Attempt, totals: Totals, budget: int) -> dict[str, Any]:
     from sleeptime.core.text import kept_text
+    from sleeptime.sources.entry import printable
 
     work = made.work
     return {
         "context": name,
         "query": query,
-        "predicted": list(map(kept_text, made.modified)),
+        "predicted": list(map(printable, made.modified)),
         "created": list(made.created),
         "diff": kept_text(made.diff),
         "end": work.end.value,

@@ -59,10 +59,10 @@ def ask(
 
 
 def _as_dict(name: str, query: str, answered: Answered) -> dict[str, Any]:
-    from sleeptime.core.text import kept_text
+    from sleeptime.sources.entry import printable
 
     files = [
-        {"path": kept_text(found.path), "score": found.score, "reasons": list(map(kept_text, found.reasons))}
+        {"path": printable(found.path), "score": found.score, "reasons": list(found.reasons)}
         for found in answered.files
     ]
     return {
@@ -70,7 +70,7 @@ def _as_dict(name: str, query: str, answered: Answered) -> dict[str, Any]:
         "commit": answered.commit_id,
         "query": query,
         "files": files,
-        "predicted": list(map(kept_text, answered.predicted)),
+        "predicted": list(map(printable, answered.predicted)),
         "latency_ms": round(1e3 * answered.latency_s, 3),
     }
 

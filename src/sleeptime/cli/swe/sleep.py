@@ -57,6 +57,8 @@ def sleep(
             warn=hint,
         )
 
+    if model is not None:
+        _check(model)
     slept = run_on_store(work, f"sleeping on {name}", database)
     explored = None if model is None or slept.outcome is Outcome.FAILED else _explored(name, model, database)
     if as_json:
@@ -71,6 +73,19 @@ def sleep(
 
 _FAILED = ("failed", "capped")
 """Outcomes of an agent's sleep that end a command with 1."""
+
+
+def _check(model: str) -> None:
+    """Refuse a model that cannot explore before anything is read.
+
+    Raises:
+        InputError: it is not known, lacks something, or calls no tools.
+    """
+    from sleeptime.models.resolve import resolve_model
+    from sleeptime.settings import load_settings
+    from sleeptime.swe.agent import check_model
+
+    check_model(resolve_model(load_settings(model=model).model))
 
 
 def _explored(name: str, model: str, database: str | None) -> Slept:
