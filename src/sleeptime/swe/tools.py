@@ -6,6 +6,8 @@ they are shown; links are not followed, so no path leads out of the commit.
 
 from __future__ import annotations
 
+import math
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -37,6 +39,8 @@ MAX_RELATED_FILES: Final = 12
 MAX_HISTORY: Final = 5_000
 """Commits that are looked through for related ones, the newest."""
 MAX_PATTERN_CHARS: Final = 300
+MAX_REPEATED_CHARS: Final = 300_000
+"""Length of a pattern times its counts, such as ``{40}``: a group is compiled as often as it may be repeated."""
 MAX_GREP_S: Final = 5.0
 
 
@@ -210,6 +214,9 @@ def _compiled(pattern: str) -> Pattern[str]:
 
     if not pattern.strip() or len(pattern) > MAX_PATTERN_CHARS:
         raise InputError(f"a pattern has 1 to {MAX_PATTERN_CHARS} characters, got {len(pattern)}")
+    counts = (max(map(int, re.findall(r"\d+", braced)), default=1) for braced in re.findall(r"\{[^}]*", pattern))
+    if len(pattern) * math.prod(max(1, count) for count in counts) > MAX_REPEATED_CHARS:
+        raise InputError("the counts in the pattern are too large together; write * or + for some")
     try:
         return regex.compile(pattern)
     except (regex.error, ValueError, OverflowError, RecursionError) as error:

@@ -116,6 +116,15 @@ def test_a_pattern_that_is_none_is_refused_with_what_to_do(tools: Tools, pattern
         tools.grep(pattern)
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    ["(?:(?:a{1000}){1000}){1000}", "(a|b){999999999}", "(?x)((a|b) { 9999 } ) {9,9999}", "(?:a{,9999}b){,999}"],
+)
+def test_a_pattern_that_would_fill_the_memory_is_refused(tools: Tools, pattern: str) -> None:
+    with pytest.raises(InputError, match="counts in the pattern are too large"):
+        tools.grep(pattern)
+
+
 def test_an_outline_tells_what_a_file_defines(tools: Tools) -> None:
     assert tools.outline("src/cart.py").splitlines() == ["4-5\tfunction total", "8-9\tclass Cart"]
     with pytest.raises(InputError, match="no outline"):
