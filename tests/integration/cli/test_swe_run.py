@@ -83,5 +83,17 @@ def test_a_limit_takes_the_newest_tasks(cli: Cli) -> None:
     assert _played("written") == {json.loads(in_order_of_time[-1])["id"]}
 
 
+def test_a_repository_whose_writing_was_cut_off_is_written_anew(cli: Cli) -> None:
+    given = ("swe", "run", "--repo", "generated:shop", "--arms", "random", "--seeds", "1", "--limit", "1", "--json")
+    folder = Path("swe-results/repositories")
+    (folder / "tmp-of-the-first").mkdir(parents=True)
+    (folder / "shop-0.jsonl").write_text("the tasks of what was never there\n")
+    done = cli(*given)
+    assert done.code == 0, done.err
+    written = (folder / "shop-0.jsonl").stat().st_mtime_ns
+    assert cli(*given).code == 0
+    assert (folder / "shop-0.jsonl").stat().st_mtime_ns == written
+
+
 def _played(output: str) -> set[str]:
     return {json.loads(line)["task"] for line in Path(output, "records", "answers.jsonl").read_text().splitlines()}

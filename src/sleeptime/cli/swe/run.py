@@ -146,6 +146,8 @@ def _numbered(name: str, number: int) -> str:
 
 def _generated(repo: str, output: Path) -> Field:
     """A repository that is written, or was by an earlier run; ``generated:FAMILY`` or ``generated:FAMILY:SEED``."""
+    from tempfile import TemporaryDirectory
+
     from sleeptime.core.errors import InputError
     from sleeptime.swe.generated import generate
     from sleeptime.swe.repository import Repository
@@ -158,9 +160,12 @@ def _generated(repo: str, output: Path) -> Field:
         raise InputError(f"{repo!r}: a seed is a number, such as generated:{family}:1")
     folder = output / "repositories"
     place, lines = folder / f"{family}-{seed or 0}.git", folder / f"{family}-{seed or 0}.jsonl"
-    if not lines.exists():
+    if not place.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        write_tasks(lines, generate(place, family, seed=int(seed or 0)).tasks)
+        with TemporaryDirectory(dir=folder) as partial:  # a run that is stopped meanwhile leaves no half of it
+            made = generate(Path(partial) / place.name, family, seed=int(seed or 0))
+            write_tasks(lines, made.tasks)
+            made.path.rename(place)
     newest_first = tuple(reversed(read_tasks(lines)))
     return Field(f"{family}-{seed or 0}", Repository.open(place), newest_first)
 
