@@ -10,6 +10,7 @@ from pydantic_ai.settings import ModelSettings
 
 from sleeptime.core.context import Context
 from sleeptime.core.counted import counted
+from sleeptime.core.errors import InputError
 from sleeptime.core.note import LearnedContext, Note
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.tokens import TokenCounter, approximate_tokens
@@ -21,7 +22,7 @@ from sleeptime.sleep.incremental import Agenda, all_parts
 from sleeptime.sleep.merge import Combined, concat, merge
 from sleeptime.sleep.outcome import Draft, SleepResult
 from sleeptime.sleep.piece import Piece, has_text
-from sleeptime.sleep.settings import Combine, SleepSettings
+from sleeptime.sleep.settings import Combine, SleepSettings, Strategy
 from sleeptime.telemetry.telemetry import SILENT, Telemetry
 
 _MAX_REASONS = 3
@@ -67,6 +68,8 @@ async def sleep_on(
         CapReached: a cap on spend leaves no room for a single piece.
     """
     settings = settings or SleepSettings()
+    if settings.strategy is Strategy.REPOSITORY and maker is None:
+        raise InputError("strategy repository studies a git repository: it needs somebody who makes its drafts")
     if not any(map(has_text, context.parts)):
         reason = f"context {context.name!r} has no text to sleep on"
         return SleepResult(Outcome.NOTHING_NEW, None, reason, 0, Usage(), told_digest(settings))

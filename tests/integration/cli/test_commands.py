@@ -289,7 +289,7 @@ def test_doctor_finds_nothing_wrong_and_makes_no_database(cli: Cli, tmp_path: Pa
     assert (done.code, done.json["ok"]) == (0, True)
     assert not (tmp_path / "test.db").exists()
     add(cli)
-    assert "1 contexts" in cli("doctor").out
+    assert "1 context" in cli("doctor").out
 
 
 def test_doctor_names_what_is_wrong(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,3 +208,8 @@ def test_settings_out_of_range_say_what_is_allowed(change: dict[str, object], me
 def test_settings_take_words_for_strategy_and_combination() -> None:
     settings = SleepSettings("rethink", combine="concat")  # type: ignore[arg-type]  # as they come from a command line
     assert (settings.strategy, settings.combine) == (Strategy.RETHINK, Combine.CONCAT)
+
+
+async def test_the_strategy_for_repositories_needs_somebody_who_makes_its_drafts() -> None:
+    with pytest.raises(InputError, match="git repository"):
+        await sleep_on(ScriptedModel([]), CONTEXT, SleepSettings(Strategy.REPOSITORY))
