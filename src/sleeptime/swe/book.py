@@ -86,12 +86,16 @@ class Book:
         about: what the records are of; a folder of something else is refused.
 
     Raises:
-        InputError: the folder holds records of another model, or none that can be read, or another run writes to it.
+        InputError: the folder holds records of another model, or none that can be read, or another run writes to it;
+            or it cannot be made.
     """
 
     def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
         self._folder = folder
-        self._lock = FolderLock(folder)
+        try:
+            self._lock = FolderLock(folder)
+        except OSError as error:
+            raise InputError(f"{folder} cannot be written ({error.strerror}); choose another --output") from error
         self.answers: dict[AnswerKey, Answer] = {}
         self.sleeps: dict[tuple[str, str], Slept] = {}
         try:

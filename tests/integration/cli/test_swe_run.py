@@ -95,5 +95,12 @@ def test_a_repository_whose_writing_was_cut_off_is_written_anew(cli: Cli) -> Non
     assert (folder / "shop-0.jsonl").stat().st_mtime_ns == written
 
 
+def test_an_output_folder_that_cannot_be_made_is_said(cli: Cli) -> None:
+    write_tasks(Path("tasks.jsonl"), generate(Path("shop.git"), "shop", commits=80).tasks[-1:])
+    done = cli("swe", "run", "--repo", "shop.git", "--tasks", "tasks.jsonl", "--output", "tasks.jsonl")
+    assert done.code == 2
+    assert "tasks.jsonl/records cannot be written (Not a directory); choose another --output" in done.err
+
+
 def _played(output: str) -> set[str]:
     return {json.loads(line)["task"] for line in Path(output, "records", "answers.jsonl").read_text().splitlines()}

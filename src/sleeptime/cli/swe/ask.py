@@ -88,4 +88,5 @@ def _show(answered: Answered) -> None:
         for found in answered.files
     ]
     print_table(["", "file", ">likely", "why"], rows)
-    hint(f"* expected to be touched: {len(expected)} files; found in {1e3 * answered.latency_s:.1f} ms")
+    files = "1 file" if len(expected) == 1 else f"{len(expected)} files"
+    hint(f"* expected to be touched: {files}; found in {1e3 * answered.latency_s:.1f} ms")
