@@ -43,9 +43,9 @@ def run(work: Callable[[Sleeptime], Awaitable[T]], **given: Any) -> T:
             if interrupts == 1:
                 this_task.cancel()
                 return
-            hint("stopping; once more stops it at once")
             loop.remove_signal_handler(signal.SIGINT)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+            hint("stopping; once more stops it at once")
 
         loop.add_signal_handler(signal.SIGINT, interrupt)
         async with Sleeptime(settings=settings) as sleeptime:

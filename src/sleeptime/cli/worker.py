@@ -40,9 +40,9 @@ def worker(
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
         def stop_in_order() -> None:
-            hint("stopping when the calls under way have ended; once more stops it at once")
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
+            hint("stopping when the calls under way have ended; once more stops it at once")
             stop.set()
 
         for number in (signal.SIGTERM, signal.SIGINT):
