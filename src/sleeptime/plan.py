@@ -19,7 +19,7 @@ from sleeptime.sleep.notes import NOTES_TOOLS
 from sleeptime.sleep.piece import Piece, has_text
 from sleeptime.sleep.rethink import RETHINK_TOOLS
 from sleeptime.sleep.settings import SleepSettings, Strategy
-from sleeptime.swe.explore import MAX_NOTE_TOKENS, STEPS
+from sleeptime.swe.explore import MAX_NOTE_TOKENS
 from sleeptime.swe.toolbox import MAX_RESULT_CHARS
 
 _TURN_TOKENS = 80
@@ -69,7 +69,7 @@ def plan_sleep(model: Model, context: Context, agenda: Agenda, settings: SleepSe
     turns = MAX_WASTED_TURNS + (settings.max_rethinks - 1 if is_rethink else 0)
     said_tokens = turn_tokens = settings.max_note_tokens + _TURN_TOKENS
     if settings.strategy is Strategy.REPOSITORY:
-        turns, turn_tokens = STEPS, MAX_RESULT_CHARS // _CHARS_PER_TOKEN + MAX_NOTE_TOKENS + _TURN_TOKENS
+        turns, turn_tokens = settings.max_steps, MAX_RESULT_CHARS // _CHARS_PER_TOKEN + MAX_NOTE_TOKENS + _TURN_TOKENS
     pieces = agenda.pieces if any(map(has_text, context.parts)) else ()
     firsts = [_first_request_tokens(piece, settings) for piece in pieces]
     # Each turn reads all turns before it again.

@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     temperature: float | None = Field(default=0.7, ge=0, le=2)
     max_rethinks: int = Field(default=10, ge=1)
     max_note_tokens: int = Field(default=1250, ge=1)
+    max_changes: int = Field(default=12, ge=1)
+    max_steps: int = Field(default=20, ge=1)
     concurrency: int = Field(default=4, ge=1)
     incremental: bool = True
     neighbours: int = Field(default=2, ge=0)

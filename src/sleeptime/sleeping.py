@@ -43,6 +43,8 @@ class SleepChanges(TypedDict, total=False):
     temperature: float | None
     max_rethinks: int | None
     max_note_tokens: int | None
+    max_changes: int | None
+    max_steps: int | None
     concurrency: int | None
     incremental: bool | None
     neighbours: int | None

@@ -11,8 +11,23 @@ from sleeptime.cli.output import hint
 
 if TYPE_CHECKING:
     from sleeptime.app import Sleeptime
+    from sleeptime.settings import Settings
 
 T = TypeVar("T")
+
+
+def command_settings(**given: Any) -> Settings:
+    """The settings of a command that ends; `given` ones that are not None come first.
+
+    Raises:
+        InputError: a setting has a value that is not allowed.
+    """
+    from sleeptime.settings import changed_settings, load_settings
+    from sleeptime.telemetry.exporter import Exporter, written
+
+    settings = load_settings(**given)
+    # A command ends before a Prometheus comes for its metrics, and would take the port of a worker.
+    return changed_settings(settings, telemetry=written(settings.exporters - {Exporter.PROMETHEUS}))
 
 
 def run(work: Callable[[Sleeptime], Awaitable[T]], **given: Any) -> T:
@@ -24,13 +39,8 @@ def run(work: Callable[[Sleeptime], Awaitable[T]], **given: Any) -> T:
             Ctrl-C meanwhile changes nothing, and a third one ends the process.
     """
     from sleeptime.app import Sleeptime
-    from sleeptime.settings import changed_settings, load_settings
-    from sleeptime.telemetry.exporter import Exporter, written
 
-    settings = load_settings(**given)
-    # A command ends before a Prometheus comes for its metrics, and would take the port of a worker.
-    settings = changed_settings(settings, telemetry=written(settings.exporters - {Exporter.PROMETHEUS}))
-
+    settings = command_settings(**given)
     interrupts = 0
 
     async def session() -> T:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 from uuid import uuid4
 
 from sleeptime.core.usage import Usage
+
+AGENT: Final = "agent"
+"""The route of a query that an agent worked on: many calls, and its answer the files that it modified. It is never
+compared with queries of the other routes."""
 
 
 def _now() -> datetime:
@@ -24,10 +29,10 @@ class Query:
     Args:
         context: name of the context.
         text: the question.
-        route: how it was served: ``"recall"``, ``"notes"`` or ``"full"``.
-        budget: the budget it was answered within, as `str` writes it.
-        answer: the model's answer.
-        notes_used: ids of the notes that were in the prompt, in its order.
+        route: how it was served: ``"recall"``, ``"notes"``, ``"full"`` or `AGENT`.
+        budget: the budget it was answered within, as `str` writes it; ``"steps:N"`` of an agent.
+        answer: the model's answer; of an agent the files that it modified, one a line.
+        notes_used: ids of the notes that were in the prompt, in its order; of an agent those that it was told.
         learned: number of the learned context that served it; ``None`` when none did.
         usage: tokens of all its wake calls, failed attempts included.
         cost_usd: what they cost; ``None`` when a price is unknown, which is not 0.

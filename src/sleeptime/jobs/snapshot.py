@@ -28,6 +28,8 @@ KEPT: Final = (
     "temperature",
     "max_rethinks",
     "max_note_tokens",
+    "max_changes",
+    "max_steps",
     "incremental",
     "neighbours",
     "piece_tokens",
@@ -99,6 +101,8 @@ def sleep_settings(model: Model, settings: Settings) -> SleepSettings:
         seed=settings.seed,
         max_rethinks=settings.max_rethinks,
         max_note_tokens=settings.max_note_tokens,
+        max_changes=settings.max_changes,
+        max_steps=settings.max_steps,
         # In a batch all drafts wait together.
         concurrency=settings.concurrency if settings.tier is not Tier.BATCH else _TOGETHER,
         profile=prompt_profile(model),

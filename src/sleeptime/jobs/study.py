@@ -52,12 +52,13 @@ async def study_of(store: Store, model: Model, unstudied: Unstudied, settings: S
 
     check_model(model)
     context = unstudied.context
-    repository = await repository_of(store, context.name)
+    repository = await repository_of(store, context.name, context.version)
     contents = contents_of(context, repository)
-    siblings = siblings_of(repository, contents)
+    how = sleep_settings(model, settings)
+    siblings = siblings_of(repository, contents, how.max_changes)
     base = unstudied.base if settings.incremental else None
     agenda = change_agenda(
         context, siblings, contents, base, unstudied.read, strategy=settings.strategy, model_name=model.model_name
     )
     told = merge_model_settings(sleep_effort(model, settings.effort), tier_settings(model, settings.tier))
-    return Study(agenda, change_maker(repository, siblings, contents, sleep_settings(model, settings), told))
+    return Study(agenda, change_maker(repository, siblings, contents, how, told))

@@ -43,6 +43,8 @@ _AT_LEAST_1: Final = (
     "drafts",
     "max_rethinks",
     "max_note_tokens",
+    "max_changes",
+    "max_steps",
     "min_votes",
     "concurrency",
     "piece_tokens",
@@ -62,8 +64,10 @@ class SleepSettings:
         temperature: of every draft but the first, which is greedy (temperature 0); ``None`` sends no temperature at
             all, for models that refuse one.
         seed: of the first draft; draft i has ``seed + i``.
-        max_rethinks: ``rethink_memory`` calls of one draft.
+        max_rethinks: ``rethink_memory`` calls of one draft, or notes of one that studies a change.
         max_note_tokens: size of what one draft may keep, in tokens.
+        max_changes: changes that strategy `repository` studies.
+        max_steps: steps of one draft of that strategy.
         min_votes: merge drops statements that fewer drafts made; free text is exempt.
         grounded_only: merge drops worked-out values with a number that is neither in the context nor in another note.
         concurrency: drafts under way at once.
@@ -84,6 +88,8 @@ class SleepSettings:
     seed: int = 0
     max_rethinks: int = PAPER_RETHINKS
     max_note_tokens: int = PAPER_NOTE_TOKENS
+    max_changes: int = 12
+    max_steps: int = 20
     min_votes: int = 1
     grounded_only: bool = False
     concurrency: int = 4

@@ -13,7 +13,7 @@ from sleeptime.core.errors import NotFound
 from sleeptime.core.origin import Origin
 from sleeptime.store.conflict import insert_into
 from sleeptime.store.context_rows import Head
-from sleeptime.store.tables import RepositoryRow
+from sleeptime.store.tables import ContextVersionRow, RepositoryRow
 
 
 async def remember(connection: AsyncConnection, head: Head, origin: Origin) -> None:
@@ -26,13 +26,17 @@ async def remember(connection: AsyncConnection, head: Head, origin: Origin) -> N
     await connection.execute(row.on_conflict_do_update(index_elements=["version_id"], set_=values))
 
 
-async def find(connection: AsyncConnection, head: Head) -> Origin:
-    """The commit that the version a context stands at was read at.
+async def find(connection: AsyncConnection, head: Head, version: str) -> Origin:
+    """The commit that a version of a context was read at.
 
     Raises:
         NotFound: it was not read from one git repository.
     """
-    known = select(RepositoryRow.path, RepositoryRow.commit_id).where(RepositoryRow.version_id == head.version_id)
+    known = (
+        select(RepositoryRow.path, RepositoryRow.commit_id)
+        .join(ContextVersionRow, ContextVersionRow.id == RepositoryRow.version_id)
+        .where(ContextVersionRow.context_id == head.id, ContextVersionRow.version == version)
+    )
     row = (await connection.execute(known)).one_or_none()
     if row is None:
         raise NotFound(

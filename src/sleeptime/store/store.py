@@ -202,14 +202,19 @@ class Store:
         async with self._database.reading() as connection:
             return await context_rows.load_context(connection, await find_head(connection, self.tenant, name))
 
-    async def repository_of(self, name: str) -> Origin:
-        """Path and commit of the repository that the context was added from.
+    async def repository_of(self, name: str, version: str | None = None) -> Origin:
+        """Path and commit of the repository that a version of the context was added from.
+
+        Args:
+            name: of the context.
+            version: that was read before; by default the one it stands at.
 
         Raises:
-            NotFound: no such context, or it was not added from one git repository.
+            NotFound: no such context, or that version was not added from one git repository.
         """
         async with self._database.reading() as connection:
-            return await repository_rows.find(connection, await find_head(connection, self.tenant, name))
+            head = await find_head(connection, self.tenant, name)
+            return await repository_rows.find(connection, head, version or head.version)
 
     async def contexts(self) -> tuple[ContextEntry, ...]:
         """One line per context, by name."""

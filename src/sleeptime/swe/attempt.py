@@ -89,10 +89,14 @@ async def attempt(
     return Attempt(scratch.modified, scratch.created, scratch.diff(), work)
 
 
+def near_notes(notes: Sequence[Note], query: str) -> tuple[Note, ...]:
+    """The notes that a search for a query tells: those nearest to it that fit."""
+    return select_notes(notes, query, NOTES_TOKENS)
+
+
 def told_notes(notes: Sequence[Note], query: str) -> str:
     """The notes that are nearest to a query, each with the files that it is about."""
-    chosen = select_notes(notes, query, NOTES_TOKENS)
-    return "\n".join(f"- {note.subject}: {' '.join(note.text.split())}" for note in chosen)
+    return "\n".join(f"- {note.subject}: {' '.join(note.text.split())}" for note in near_notes(notes, query))
 
 
 class _Edit(Arguments):

@@ -29,8 +29,6 @@ from sleeptime.swe.repository import Repository
 from sleeptime.swe.tools import Tools
 from sleeptime.swe.wording import adds_a_feature, is_upkeep, query_of
 
-MAX_CHANGES: Final = 12
-"""Changes that one sleep studies at most."""
 LOOKED_AT: Final = 400
 """Commits among which they are looked for."""
 MIN_FILES: Final = 2
@@ -45,12 +43,13 @@ def contents_of(context: Context, repository: Repository) -> dict[str, str]:
     return {paths[number]: digests[name] for name, number in paths_of(context, numbers).items()}
 
 
-def siblings_of(repository: Repository, contents: Mapping[str, str]) -> tuple[Sibling, ...]:
+def siblings_of(repository: Repository, contents: Mapping[str, str], limit: int) -> tuple[Sibling, ...]:
     """The changes to study, newest first.
 
     Args:
         repository: at the commit of the context.
         contents: of its files, by path.
+        limit: at most so many.
     """
     found: list[Sibling] = []
     for commit in repository.commits(LOOKED_AT):
@@ -59,7 +58,7 @@ def siblings_of(repository: Repository, contents: Mapping[str, str]) -> tuple[Si
         is_feature = adds_a_feature(message) and not is_upkeep(message)
         if is_feature and len(there) >= MIN_FILES and len(commit.changes) <= MAX_FILES:
             found.append(Sibling(commit.id, message, there))
-            if len(found) == MAX_CHANGES:
+            if len(found) == limit:
                 break
     return tuple(found)
 
@@ -119,13 +118,16 @@ def change_maker(
         settings: limits, and how each draft is sampled.
         model_settings: further settings of every request.
     """
+    steps, max_rethinks = settings.max_steps, settings.max_rethinks
     tools, by_commit = Tools(repository), {one.commit: one for one in siblings}
 
     async def make(model: Model, piece: Piece, index: int) -> Draft:
         sibling = by_commit[piece.subject]
         told = merge_model_settings(model_settings, settings.of_draft(index))
         try:
-            return await explore(model, tools, sibling, contents, max_rethinks=settings.max_rethinks, settings=told)
+            return await explore(
+                model, tools, sibling, contents, steps=steps, max_rethinks=max_rethinks, settings=told
+            )
         except ModelError as error:  # the other changes count
             return Draft(Outcome.FAILED, (), f"{sibling.commit[:12]}: {type(error).__name__}: {error}")
 

@@ -27,7 +27,7 @@ from sleeptime.swe.agent import Agent, Work
 from sleeptime.swe.toolbox import Arguments, NoArguments, Reader, Tool, reading_tools
 
 STEPS: Final = 20
-"""Steps of one exploration."""
+"""Steps of one exploration where none are given."""
 MAX_NOTE_TOKENS: Final = 400
 MAX_FILES: Final = 12
 """Files that one note is about."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from sleeptime.core.call import OK
 from sleeptime.core.query import Query
@@ -15,20 +16,34 @@ NO_ROUTE = "none"
 """Of a query that failed before it had one."""
 
 
+class Told(Protocol):
+    """Told what became of a query."""
+
+    def __call__(self, query: Query, version: str, outcome: str = OK) -> None:
+        """Tell it.
+
+        Args:
+            query: as it is kept.
+            version: of the context that it is about.
+            outcome: the kind of the error that the answer broke off with, or that it was ok.
+        """
+        ...
+
+
 @contextmanager
-def query_span(telemetry: Telemetry, context: str) -> Iterator[Callable[[Query, str], None]]:
-    """Around a query about a context; what it gives is told the answer, and the version of the context it is about."""
-    began_s, route, outcome = time.perf_counter(), NO_ROUTE, OK
+def query_span(telemetry: Telemetry, context: str) -> Iterator[Told]:
+    """Around a query about a context; what it gives is told what became of it."""
+    began_s, route, ended = time.perf_counter(), NO_ROUTE, OK
     try:
         with telemetry.span("sleeptime.ask", {CONTEXT: context}) as span:
 
-            def answered(query: Query, version: str) -> None:
-                nonlocal route
-                route = query.route
+            def answered(query: Query, version: str, outcome: str = OK) -> None:
+                nonlocal route, ended
+                route, ended = query.route, outcome
                 span.set_attributes(
                     {
                         VERSION: version,
-                        OUTCOME: OK,
+                        OUTCOME: outcome,
                         "sleeptime.query.id": query.id,
                         "sleeptime.route": query.route,
                         "sleeptime.budget": query.budget,
@@ -41,7 +56,7 @@ def query_span(telemetry: Telemetry, context: str) -> Iterator[Callable[[Query, 
 
             yield answered
     except BaseException as error:
-        outcome = type(error).__name__
+        ended = type(error).__name__
         raise
     finally:
-        telemetry.meters.query(route, outcome, time.perf_counter() - began_s)
+        telemetry.meters.query(route, ended, time.perf_counter() - began_s)

@@ -22,6 +22,17 @@ async def test_a_version_knows_the_commit_that_it_was_read_at(store: Store) -> N
     assert await store.repository_of("shop") == FIRST
 
 
+async def test_a_version_that_the_context_stood_at_before_still_knows_its_commit(store: Store) -> None:
+    await store.add_context(context(a="one"), FIRST)
+    await store.add_context(context(a="two"), SECOND)
+    assert await store.repository_of("shop", context(a="one").version) == FIRST
+    assert await store.repository_of("shop", context(a="two").version) == SECOND
+    await store.append("shop", ["a message"])
+    assert await store.repository_of("shop", context(a="two").version) == SECOND
+    with pytest.raises(NotFound, match="was not added from one git repository"):
+        await store.repository_of("shop", "of nobody")
+
+
 async def test_a_commit_that_changed_no_text_takes_the_place_of_the_one_before(store: Store) -> None:
     await store.add_context(context(a="one"), FIRST)
     assert await store.add_context(context(a="one"), SECOND) == (context(a="one").version, False)

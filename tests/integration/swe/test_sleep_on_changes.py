@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from random import Random
 
 import pytest
 from pydantic_ai.messages import ModelMessage, ToolReturnPart, UserPromptPart
@@ -14,8 +16,10 @@ from sleeptime.app import Sleeptime
 from sleeptime.core.errors import BadReply, InputError, NotFound
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.usage import Usage
+from sleeptime.jobs.sleep_job import Means, SleepJob
 from sleeptime.models.scripted import AnyReply, Reply, ScriptedModel, ToolCall
-from sleeptime.settings import load_settings
+from sleeptime.settings import Settings, load_settings
+from sleeptime.store.store import Store
 from tests.support.repositories import Files, History
 
 FILES: Files = {
@@ -41,15 +45,20 @@ def history(tmp_path: Path) -> History:
 def explorer(messages: list[ModelMessage], _: ModelRequestParameters) -> AnyReply:
     """Reads the first file of the change, writes one note about all of its files, and finishes."""
     parts = [part for message in messages for part in message.parts]
-    told = [str(part.content) for part in parts if isinstance(part, ToolReturnPart)]
+    results = told(messages)
     [asked] = [str(part.content) for part in parts if isinstance(part, UserPromptPart)]
     [listed] = re.findall(r'<part name="files that it changed">\n(.*?)\n</part>', asked, re.DOTALL)
     files = listed.splitlines()
-    if not told:
+    if not results:
         return ToolCall("read", {"path": files[0]})
-    if len(told) == 1:
+    if len(results) == 1:
         return ToolCall("rethink", {"files": files, "note": f"{' and '.join(files)} go together"})
     return ToolCall("finish")
+
+
+def told(messages: Iterable[ModelMessage]) -> list[ToolReturnPart]:
+    """What the tools answered."""
+    return [part for message in messages for part in message.parts if isinstance(part, ToolReturnPart)]
 
 
 async def added(sleeptime: Sleeptime, history: History) -> None:
@@ -118,6 +127,44 @@ async def test_a_sleep_that_was_cut_off_goes_on_without_paying_again(history: Hi
         slept = await later.sleep("shop", strategy="repository")
     assert slept.outcome is Outcome.WROTE, slept.reason
     assert len(model.requests) == 7, "two changes of three calls each, of which one was interrupted"
+
+
+async def test_a_job_that_goes_on_reads_the_commit_that_it_began_with(history: History, tmp_path: Path) -> None:
+    """What was added meanwhile is for the next sleep; none reads the parts of one commit and the files of another."""
+    running: list[asyncio.Task[object]] = []
+
+    async def stops(messages: list[ModelMessage], parameters: ModelRequestParameters) -> AnyReply:
+        if len(model.requests) == 2 and not running[0].cancelling():
+            running[0].cancel()
+            await asyncio.sleep(60)
+        return explorer(messages, parameters)
+
+    async def open_model(_: Settings) -> ScriptedModel:
+        return model
+
+    model = ScriptedModel(stops)
+    async with client(tmp_path, model) as sleeptime:
+        await added(sleeptime, history)
+        running.append(asyncio.create_task(sleeptime.sleep("shop", strategy="repository")))
+        with pytest.raises(asyncio.CancelledError):
+            await running[0]
+        history.commit("support csv in the reader", {"core/reader.py": "csv = 3\n", "cli/load.py": "csv = 4\n"})
+        await added(sleeptime, history)
+        async with await Store.open(sleeptime.settings.database_url) as store:
+            [job] = await store.jobs.resume("shop")
+            taken = await store.work.take(job.id, job.run, "other")
+            assert taken is not None
+            ran = await SleepJob(Means(store, sleeptime.settings, open_model, Random(0), "other"), taken).run()
+        read = [str(part.content) for request in model.requests for part in told(request.messages)]
+        assert (ran.outcome, ran.result is not None and ran.result.studied) == (Outcome.WROTE, 4)
+        assert "csv in the reader" not in "".join(request.text for request in model.requests)
+        assert any("folder = 1" in text for text in read)
+        assert not any("csv = 4" in text for text in read)
+        in_service = (await sleeptime.notes("shop")).in_service
+        assert ran.result is not None
+        assert ran.result.learned is not None
+        holding = {note.subject for note in ran.result.learned.notes if note.id in in_service}
+        assert holding == {"cli/export.py, core/formats.py"}, "the files of the other one have changed since"
 
 
 async def test_a_cap_in_the_middle_keeps_what_was_paid_for(

@@ -5,53 +5,44 @@ from __future__ import annotations
 import asyncio
 import random
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+
+import typer
 
 if TYPE_CHECKING:
-    from sleeptime.core.totals import Totals
+    from pydantic_ai.models import Model
+
     from sleeptime.settings import Settings
-    from sleeptime.swe.attempt import Attempt
+    from sleeptime.store.calls import StoredCalls
+    from sleeptime.swe.asking import Asked
 
 
 def ask_agent(
     name: str, query: str, model: str, *, steps: int | None, is_diff: bool, database: str | None, as_json: bool
 ) -> None:
-    """Ask, and show what the agent edited; the calls are in the ledger of the context."""
-    from sleeptime.cli.output import hint, print_json, say, usd
+    """Ask, and show what the agent edited; the query and its calls are in the ledger of the context.
+
+    Raises:
+        Exit: it broke off, or could not be kept; what it edited was shown.
+    """
+    from sleeptime.cli.output import fail, print_json
+    from sleeptime.cli.run import command_settings
     from sleeptime.cli.swe.session import interruptible
-    from sleeptime.settings import load_settings
-    from sleeptime.sources.entry import printable
     from sleeptime.swe.attempt import STEPS
 
-    settings = load_settings(model=model, database_url=database)
+    settings = command_settings(model=model, database_url=database)
     budget = STEPS if steps is None else steps
     with interruptible("the calls that were made are in the ledger"):
-        made, totals = asyncio.run(_asked(settings, name, query, budget))
-    if as_json:
-        print_json(_as_dict(name, query, made, totals, budget))
-        return
-    for path in made.modified:
-        say(printable(path))
-    for path in made.created:
-        say(f"{path} (new)")
-    if is_diff:
-        say(made.diff)
-    work, used = made.work, totals.usage
-    if not made.modified:
-        hint("the agent edited no file that is there")
-    if work.error is not None:
-        hint(f"it broke off: {work.error}")
-    read = used.total_tokens - used.output_tokens
-    cost = usd(totals.cost_usd)
-    hint(f"{work.end} after {work.steps} of {budget} steps, {read:,} tokens in, {used.output_tokens:,} out, {cost}")
+        asked = asyncio.run(_asked(settings, name, query, budget))
+    print_json(_as_dict(asked, budget)) if as_json else _show(asked, budget, is_diff=is_diff)
+    if asked.error is not None:
+        fail(str(asked.error))
+        raise typer.Exit(1)
 
 
-async def _asked(settings: Settings, name: str, query: str, steps: int) -> tuple[Attempt, Totals]:
+async def _asked(settings: Settings, name: str, query: str, steps: int) -> Asked:
     from sleeptime.cli.output import hint, progress_bar
     from sleeptime.core.call import Phase
-    from sleeptime.core.totals import Totals
     from sleeptime.resources import Resources
-    from sleeptime.store.calls import StoredCalls
     from sleeptime.swe.agent import check_model
     from sleeptime.swe.asking import ask_agent as ask
 
@@ -59,39 +50,67 @@ async def _asked(settings: Settings, name: str, query: str, steps: int) -> tuple
     try:
         store, model = await resources.store(), await resources.model()
         check_model(model)
-        calls = StoredCalls(store)
-        ledger = resources.traffic(store).led(calls, model)
+
+        def metered(calls: StoredCalls, query_id: str) -> Model:
+            ledger = resources.traffic(store).led(calls, model)
+            return resources.metered(model, ledger, Phase.WAKE, name, query_id=query_id)
+
         with progress_bar(f"asking {name}") as bar:
-            made = await ask(
+            return await ask(
                 store,
-                resources.metered(model, ledger, Phase.WAKE, name, query_id=uuid4().hex),
+                metered,
                 name,
                 query,
                 steps=steps,
                 progress=lambda what, done, total: bar.update(done, total, label=what),
                 asking=lambda: bar.update(0, None, label="the agent works"),
                 warn=hint,
+                telemetry=resources.telemetry(),
             )
     finally:
         await resources.close()
-    return made, Totals.of(calls.ended)
 
 
-def _as_dict(name: str, query: str, made: Attempt, totals: Totals, budget: int) -> dict[str, Any]:
+def _show(asked: Asked, budget: int, *, is_diff: bool) -> None:
+    from sleeptime.cli.output import hint, say, usd
+    from sleeptime.core.counted import counted
+    from sleeptime.sources.entry import printable
+
+    made, kept = asked.made, asked.query
+    for path in made.modified:
+        say(printable(path))
+    for path in made.created:
+        say(f"{path} (new)")
+    if is_diff:
+        say(made.diff)
+    if not made.modified:
+        hint("the agent edited no file that is there")
+    work, usage = made.work, kept.usage
+    read = usage.total_tokens - usage.output_tokens
+    notes = f"{counted(len(kept.notes_used), 'note')} told, " if kept.notes_used else ""
+    spent = f"{read:,} tokens in, {usage.output_tokens:,} out, {usd(kept.cost_usd)}, {kept.latency_s:.1f} s"
+    hint(f"{work.end} after {work.steps} of {budget} steps, {notes}{spent}")
+
+
+def _as_dict(asked: Asked, budget: int) -> dict[str, Any]:
     from sleeptime.core.text import kept_text
     from sleeptime.sources.entry import printable
 
-    work = made.work
+    made, kept = asked.made, asked.query
     return {
-        "context": name,
-        "query": query,
+        "context": kept.context,
+        "query": kept.text,
         "predicted": list(map(printable, made.modified)),
         "created": list(made.created),
         "diff": kept_text(made.diff),
-        "end": work.end.value,
-        "error": None if work.error is None else str(work.error),
-        "steps": work.steps,
+        "end": made.work.end.value,
+        "error": None if asked.error is None else str(asked.error),
+        "steps": made.work.steps,
         "budget_steps": budget,
-        "usage": totals.usage.as_dict(),
-        "cost_usd": totals.cost_usd,
+        "notes_used": list(kept.notes_used),
+        "version": kept.learned,
+        "usage": kept.usage.as_dict(),
+        "cost_usd": kept.cost_usd,
+        "latency_s": kept.latency_s,
+        "query_id": kept.id,
     }

@@ -77,10 +77,14 @@ def _as_dict(name: str, query: str, answered: Answered) -> dict[str, Any]:
 
 def _show(answered: Answered) -> None:
     from sleeptime.cli.output import hint, print_table
+    from sleeptime.core.counted import counted
     from sleeptime.sources.entry import printable
 
     if not answered.files:
-        hint("no file has anything to do with it; ask in the words of the code or of its commits")
+        hint(
+            "no file has anything to do with it, so none is expected to be touched; ask in the words of the code or of "
+            "its commits"
+        )
         return
     expected = set(answered.predicted)
     rows = [
@@ -88,5 +92,6 @@ def _show(answered: Answered) -> None:
         for found in answered.files
     ]
     print_table(["", "file", ">likely", "why"], rows)
-    files = "1 file" if len(expected) == 1 else f"{len(expected)} files"
+    beyond = len(expected - {found.path for found in answered.files})
+    files = counted(len(expected), "file") + (f", {beyond} of them beyond --limit" if beyond else "")
     hint(f"* expected to be touched: {files}; found in {1e3 * answered.latency_s:.1f} ms")

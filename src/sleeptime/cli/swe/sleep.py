@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from sleeptime.results import Slept
     from sleeptime.settings import Settings
     from sleeptime.store.store import Store
-    from sleeptime.swe.context import IndexSleep
     from sleeptime.swe.index import Progress
+    from sleeptime.swe.indexing import IndexSleep
 
 
 def sleep(
@@ -43,10 +43,10 @@ def sleep(
     from sleeptime.cli.output import hint, print_json
     from sleeptime.cli.swe.session import run_on_store
     from sleeptime.core.outcome import Outcome
-    from sleeptime.swe import context
+    from sleeptime.swe import indexing
 
     async def work(store: Store, settings: Settings, progress: Progress) -> IndexSleep:
-        return await context.sleep(
+        return await indexing.sleep(
             store,
             name,
             replays=replays,
