@@ -18,6 +18,7 @@ from sleeptime.lab.experiments import NAMES, load_experiment
 from sleeptime.lab.manifest import command
 from sleeptime.lab.player import Player
 from sleeptime.lab.plays import plays
+from sleeptime.lab.tally import Tally
 from sleeptime.lab.tasks import lab_task
 from sleeptime.lab.workspace import Workspace
 from sleeptime.models.resolve import resolve_model
@@ -37,7 +38,8 @@ def _registered(name: str) -> Callable[..., Task]:
         """One experiment; `-T` gives the same options as those of `sleeptime lab run`."""
         space, player = _begun(model, dataset, limit, seed, output, quick)
         space.keep_command(command(), [name])
-        return lab_task(name, plays(space.problems, load_experiment(name).arms(is_quick=quick)), player)
+        wanted = plays(space.problems, load_experiment(name).arms(is_quick=quick))
+        return lab_task(name, wanted, player, Tally(len(wanted)))
 
     return experiment
 

@@ -7,7 +7,6 @@ them and shows them (`inspect view`). Its own model is not used: `--model none`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from inspect_ai import Task
 from inspect_ai.dataset import MemoryDataset, Sample
@@ -18,30 +17,19 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from sleeptime.lab.player import Player
 from sleeptime.lab.plays import Play
 from sleeptime.lab.records import Record
+from sleeptime.lab.tally import Tally
 
 _GRADES = {"right": CORRECT, "wrong": INCORRECT, "unscored": NOANSWER}
 
 
-class Watcher(Protocol):
-    """Told how a task gets on."""
-
-    def record(self) -> None:
-        """An answer is there."""
-        ...
-
-    def failure(self, error: Exception) -> None:
-        """An answer failed."""
-        ...
-
-
-def lab_task(name: str, wanted: Sequence[Play], player: Player, watcher: Watcher | None = None) -> Task:
+def lab_task(name: str, wanted: Sequence[Play], player: Player, tally: Tally) -> Task:
     """An Inspect task that plays what is wanted.
 
     Args:
         name: of the experiment.
         wanted: at least one.
         player: answers, and keeps records.
-        watcher: told of each answer.
+        tally: counts the answers.
     """
     by_id = {play.id: play for play in wanted}
     samples = [
@@ -56,26 +44,20 @@ def lab_task(name: str, wanted: Sequence[Play], player: Player, watcher: Watcher
     ]
     return Task(
         dataset=MemoryDataset(samples, name=name),
-        solver=serve(by_id, player, watcher),
+        solver=serve(by_id, player, tally),
         scorer=verdict(),
         name=name,
     )
 
 
 @solver
-def serve(wanted: dict[str, Play], player: Player, watcher: Watcher | None = None) -> Solver:
+def serve(wanted: dict[str, Play], player: Player, tally: Tally) -> Solver:
     """Answers a sample through `Player`."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         play = wanted[str(state.sample_id)]
-        try:
+        with tally.answer():
             record = await player.play(play.problem, play.arm, play.sample)
-        except Exception as error:
-            if watcher is not None:
-                watcher.failure(error)
-            raise
-        if watcher is not None:
-            watcher.record()
         usage = record.usage
         state.output = ModelOutput.from_content("sleeptime", record.reply)
         state.output.usage = ModelUsage(

@@ -5,7 +5,7 @@ The models are ours; Inspect runs the samples, logs them and shows them (`inspec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from inspect_ai import Task as InspectTask
 from inspect_ai.dataset import MemoryDataset, Sample
@@ -13,22 +13,20 @@ from inspect_ai.model import ModelOutput
 from inspect_ai.scorer import Score, Scorer, Target, grouped, mean, scorer, stderr
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
+from sleeptime.lab.tally import Tally
 from sleeptime.swe.arms import Play
 from sleeptime.swe.book import Answer
 from sleeptime.swe.player import Player
 from sleeptime.swe.score import score
 
-Watcher = Callable[[Exception | None], None]
-"""Told of each answer: None when it is there, or why it failed."""
 
-
-def swe_task(wanted: Sequence[Play], player: Player, watcher: Watcher) -> InspectTask:
+def swe_task(wanted: Sequence[Play], player: Player, tally: Tally) -> InspectTask:
     """A task of Inspect that plays what is wanted.
 
     Args:
         wanted: at least one.
         player: answers, and keeps records.
-        watcher: told of each answer.
+        tally: counts the answers.
     """
     samples = [
         Sample(
@@ -41,24 +39,20 @@ def swe_task(wanted: Sequence[Play], player: Player, watcher: Watcher) -> Inspec
     ]
     return InspectTask(
         dataset=MemoryDataset(samples, name="swe"),
-        solver=answering({play.id: play for play in wanted}, player, watcher),
+        solver=answering({play.id: play for play in wanted}, player, tally),
         scorer=files_score(),
         name="swe",
     )
 
 
 @solver
-def answering(wanted: dict[str, Play], player: Player, watcher: Watcher) -> Solver:
+def answering(wanted: dict[str, Play], player: Player, tally: Tally) -> Solver:
     """Answers a sample through `Player`."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         play = wanted[str(state.sample_id)]
-        try:
+        with tally.answer():
             answer = await player.play(play)
-        except Exception as error:
-            watcher(error)
-            raise
-        watcher(None)
         state.output = ModelOutput.from_content("sleeptime", "\n".join(map(_shown, answer.predicted)))
         state.messages.append(state.output.message)
         state.store.set("answer", answer)

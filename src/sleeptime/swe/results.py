@@ -18,7 +18,8 @@ from sleeptime.core.usage import Usage
 from sleeptime.lab.statistics import Bootstrap, Estimate, divide
 from sleeptime.swe.arms import Arm
 from sleeptime.swe.book import Answer, Book
-from sleeptime.swe.run import Plan, Played
+from sleeptime.swe.plan import Plan
+from sleeptime.swe.run import Played
 from sleeptime.swe.score import Score, score
 from sleeptime.swe.tasks import Task
 

@@ -233,7 +233,7 @@ PRICE = Price(input=100.0, cached_input=50.0, cache_write=100.0, output=1000.0)
 
 
 def test_a_paid_run_shows_an_estimate_and_waits_for_agreement(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sleeptime.lab.run.price_of", lambda *args, **kwargs: PRICE)
+    monkeypatch.setattr("sleeptime.models.prices.price_of", lambda *args, **kwargs: PRICE)
     with openai_server(reader()) as server:
         paid = (*RUN, "--model", server.name())
         done = lab(*paid)

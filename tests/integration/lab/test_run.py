@@ -24,7 +24,8 @@ from sleeptime.lab.arm import Arm
 from sleeptime.lab.cap import CappedModel
 from sleeptime.lab.problem import Problem
 from sleeptime.lab.records import RecordBook
-from sleeptime.lab.run import MAX_FAILURES, Incomplete, Laboratory
+from sleeptime.lab.run import Laboratory
+from sleeptime.lab.tally import MAX_FAILURES, Incomplete
 from sleeptime.models.resolve import resolve_model
 from sleeptime.models.scripted import Reply, ScriptedModel, ToolCall
 from sleeptime.sleep.settings import SleepSettings
@@ -320,10 +321,8 @@ def server() -> Iterator[OpenAIServer]:
         yield running
 
 
-@pytest.fixture
-def priced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model behind the loopback server has a price."""
-    monkeypatch.setattr("sleeptime.lab.run.price_of", lambda *args, **kwargs: PRICE)
+def capped(server: OpenAIServer, cap_usd: float) -> CappedModel:
+    return CappedModel(resolve_model(server.name()), PRICE, cap_usd)
 
 
 def billed(server: OpenAIServer, lab: Laboratory) -> float:
@@ -331,14 +330,12 @@ def billed(server: OpenAIServer, lab: Laboratory) -> float:
     return billed_cost_usd(sum((draft.usage for draft in lab.book.drafts.values()), usage), PRICE)
 
 
-@pytest.mark.usefixtures("priced")
 @pytest.mark.parametrize("concurrency", [1, 16])
 async def test_a_paid_run_stops_at_its_cap_and_goes_on_with_a_higher_one(
     new_lab: NewLab, server: OpenAIServer, concurrency: int
 ) -> None:
-    model = resolve_model(server.name())
     cap = 9.5  # a call may cost 8.2 and costs some cents
-    lab = new_lab(model, boxes(40), concurrency=concurrency).capped(cap)
+    lab = new_lab(capped(server, cap), boxes(40), concurrency=concurrency)
     with pytest.raises(CapReached, match=r"cap of \$9\.50 is spent.*--max-usd"):
         await lab.run(TINY, is_quick=False)
     assert isinstance(lab.model, CappedModel)
@@ -349,14 +346,13 @@ async def test_a_paid_run_stops_at_its_cap_and_goes_on_with_a_higher_one(
     with pytest.raises(CapReached):
         await lab.run(TINY, is_quick=False)
 
-    lab = new_lab(model, boxes(40), concurrency=concurrency).capped(1000)
+    lab = new_lab(capped(server, 1000), boxes(40), concurrency=concurrency)
     await lab.run(TINY, is_quick=False)
     assert len(server.requests) == 40 + 80 + 40
 
 
-@pytest.mark.usefixtures("priced")
 async def test_experiments_of_one_run_share_its_cap(new_lab: NewLab, server: OpenAIServer) -> None:
-    lab = new_lab(resolve_model(server.name()), boxes(12)).capped(100)
+    lab = new_lab(capped(server, 100), boxes(12))
     spent = []
     for arm in (Arm("v0"), Arm("v4")):
         await lab.run(TinyExperiment((arm,)), is_quick=False)
@@ -365,26 +361,18 @@ async def test_experiments_of_one_run_share_its_cap(new_lab: NewLab, server: Ope
     assert 0 < spent[0] < spent[1] == pytest.approx(billed(server, lab))
 
 
-@pytest.mark.usefixtures("priced")
 async def test_refusals_of_a_busy_provider_cost_nothing(new_lab: NewLab, server: OpenAIServer) -> None:
     server.play(reader(), Status(429), Status(503), NoUsage())
-    lab = new_lab(resolve_model(server.name()), boxes(1)).capped(20)
+    lab = new_lab(capped(server, 20), boxes(1))
     await lab.run(TinyExperiment((Arm("v0"),)), is_quick=False)
     assert isinstance(lab.model, CappedModel)
     assert 8 < lab.model.spent_usd < 9, "only the reply that does not say what it took costs the worst case"
 
 
-async def test_a_model_without_a_known_price_cannot_be_capped(new_lab: NewLab, server: OpenAIServer) -> None:
-    lab = new_lab(resolve_model(server.name()))
-    assert lab.estimate([TINY], is_quick=False).cost_usd is None
-    with pytest.raises(InputError, match="price of 'served' is unknown"):
-        lab.capped(1)
-
-
 def test_an_estimate_counts_each_draft_once(new_lab: NewLab) -> None:
     arms = (Arm("v0", SleepSettings(drafts=5)), Arm("v4", SleepSettings(drafts=3)), Arm("v0"))
     estimate = new_lab(reader(), boxes(3, queries=2)).estimate([TinyExperiment(arms)], is_quick=False)
-    assert (estimate.answers, estimate.drafts, estimate.cost_usd) == (18, 15, 0)
+    assert (estimate.answers, estimate.drafts) == (18, 15)
     assert estimate.usage.output_tokens > 15 * 500
 
 

@@ -17,16 +17,19 @@ from sleeptime.core.call import Phase
 from sleeptime.core.errors import CapReached, InputError
 from sleeptime.core.price import Price
 from sleeptime.lab.cap import CappedModel
+from sleeptime.lab.tally import Incomplete
 from sleeptime.models.metered import MeteredModel
 from sleeptime.models.scripted import AnyReply, ScriptedModel, ToolCall
 from sleeptime.store.calls import StoredCalls
 from sleeptime.store.store import Store
 from sleeptime.swe.arms import Arm
 from sleeptime.swe.book import Book
+from sleeptime.swe.estimate import estimate
 from sleeptime.swe.generated import generate
+from sleeptime.swe.plan import Field, Plan
 from sleeptime.swe.repository import Repository
 from sleeptime.swe.results import Results
-from sleeptime.swe.run import Field, Incomplete, Plan, Played, estimate, run
+from sleeptime.swe.run import Played, run
 from sleeptime.swe.tasks import Task
 
 PRICE = Price(input=1.0, cached_input=1.0, cache_write=1.0, output=1.0)
@@ -190,6 +193,20 @@ async def test_an_answer_that_failed_is_played_by_the_next_run(plan: Plan, tmp_p
     book.close()
     found = await played(small, tmp_path / "out", store, ScriptedModel(agent))
     assert found["arms"]["agent@9"]["answers"] == 3
+
+
+async def test_a_run_that_fails_leaves_no_cache_open(plan: Plan, tmp_path: Path) -> None:
+    def broken(phase: Phase) -> Model:
+        raise ValueError("no model today")
+
+    folder = tmp_path / "out"
+    book = Book(folder / "records", ABOUT)
+    with pytest.raises(Incomplete, match="no model today") as failed:  # which keeps what the run held alive
+        await run(plan, book, broken, folder=folder)
+    book.close()
+    assert list((folder / "cache").glob("*.sqlite"))
+    assert not list((folder / "cache").glob("*-wal")), "SQLite removes it when the last one closes"
+    assert failed.tb is not None
 
 
 async def test_sleep_on_a_change_is_done_once_for_each_state_of_its_files(

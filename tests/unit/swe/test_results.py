@@ -13,9 +13,10 @@ from sleeptime.core.usage import Usage
 from sleeptime.swe.arms import Arm
 from sleeptime.swe.book import Answer, Book, Slept
 from sleeptime.swe.figures import f1_figure
+from sleeptime.swe.plan import Field, Plan
 from sleeptime.swe.repository import Repository
 from sleeptime.swe.results import Results
-from sleeptime.swe.run import Cold, Field, Plan, Played
+from sleeptime.swe.run import Cold, Played
 from sleeptime.swe.tasks import Task
 from tests.support.repositories import History
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sleeptime.cli.lab.consent import CAP_OVER_ESTIMATE, ask_consent
+from sleeptime.cli.consent import MaxUsd, Yes, agreed_model
 from sleeptime.cli.options import MODELS, Json
 from sleeptime.core.counted import counted
 
@@ -20,50 +20,55 @@ if TYPE_CHECKING:
 
 LEAST_CAP_USD = 0.25
 """The least cap of paid calls that name none: room for the worst case of a few calls."""
+SHOWN = 20
+"""Things that were left out and are named."""
+
+
+DatasetName = Annotated[
+    str,
+    typer.Argument(metavar="DATASET", help="worlds, stateful-gsm-symbolic, stateful-aime, multi-query or released."),
+]
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SOURCE", help="File, folder, or hub:OWNER/NAME#CONFIG/SPLIT; none for worlds."),
+]
+Limit = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Contexts at most, drawn evenly [100 worlds, else all].")
+]
+Queries = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Queries of each context [worlds 1, multi-query 10].")
+]
+Split = Annotated[
+    Literal["train", "validation", "test", "held-out"],
+    typer.Option(help="Worlds of this split, or test worlds of the families held out."),
+]
+Likelihood = Annotated[
+    Literal["any", "likely", "unlikely", "own-number"],
+    typer.Option(help="Which queries of worlds: own-number ones bring a number of their own."),
+]
+Writer = Annotated[str | None, typer.Option(metavar="MODEL", help=f"Writes the queries of multi-query: {MODELS}.")]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave out rows and templates that cannot be used, and name them.")
+]
 
 
 def build(
     context: typer.Context,
-    dataset: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATASET", help="worlds, stateful-gsm-symbolic, stateful-aime, multi-query or released."
-        ),
-    ],
+    dataset: DatasetName,
     output: Annotated[Path, typer.Option("--output", metavar="FILE", help="Where the JSON lines go.")],
-    sources: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="SOURCE", help="File, folder, or hub:OWNER/NAME#CONFIG/SPLIT; none for worlds."),
-    ] = None,
+    sources: Sources = None,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Contexts at most, drawn evenly [100 worlds, else all].")
-    ] = None,
-    queries: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Queries of each context [worlds 1, multi-query 10].")
-    ] = None,
-    split: Annotated[
-        Literal["train", "validation", "test", "held-out"],
-        typer.Option(help="Worlds of this split, or test worlds of the families held out."),
-    ] = "test",
+    limit: Limit = None,
+    queries: Queries = None,
+    split: Split = "test",
     min_depth: Annotated[int, typer.Option(min=1, help="Fewest steps to the answer of a world's query.")] = 1,
     max_depth: Annotated[int, typer.Option(min=1, help="Most steps to the answer of a world's query.")] = 6,
-    predictability: Annotated[
-        Literal["any", "likely", "unlikely", "own-number"],
-        typer.Option(help="Which queries of worlds: own-number ones bring a number of their own."),
-    ] = "any",
+    predictability: Likelihood = "any",
     instances: Annotated[int, typer.Option(metavar="N", min=1, help="Problems of each template.")] = 50,
-    model: Annotated[
-        str | None, typer.Option(metavar="MODEL", help=f"Writes the queries of multi-query: {MODELS}.")
-    ] = None,
-    max_usd: Annotated[
-        float | None,
-        typer.Option(metavar="USD", min=0, help="Hard cap on what the model may cost [twice the estimate]."),
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before calls that cost money.")] = False,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out rows and templates that cannot be used, and name them.")
-    ] = False,
+    model: Writer = None,
+    max_usd: MaxUsd = None,
+    yes: Yes = False,
+    skip_bad: SkipBad = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -72,7 +77,7 @@ def build(
     The file is written at the end, whole or not at all; one that is there is kept unless --force is given. The same
     sources, options and seed give the same file.
     """
-    from sleeptime.cli.output import hint, print_json, progress_bar, say, usd
+    from sleeptime.cli.output import progress_bar
     from sleeptime.lab.datasets.build import Request
     from sleeptime.lab.datasets.jsonl import check_target, write_problems
     from sleeptime.lab.datasets.registry import builder_of
@@ -98,18 +103,7 @@ def build(
     with progress_bar(f"building {dataset}") as bar:
         built = asyncio.run(_build(builder.build(request, bar.update), request))
     digest = write_problems(output, built.problems, overwrite=force)
-    for skipped in built.skipped[:20]:
-        hint(f"left out: {skipped.name}: {skipped.reason}")
-    if len(built.skipped) > 20:
-        hint(f"and {len(built.skipped) - 20:,} more")
-    if as_json:
-        print_json(_as_dict(dataset, output, built, digest, seed, _cost_usd(request, built)))
-    else:
-        contexts, problems = counted(built.num_contexts, "context"), counted(len(built.problems), "problem")
-        say(f"{output}: {problems} on {contexts}, sha256 {digest[:16]}")
-        if request.model is not None:
-            tokens = f"{built.usage.input_tokens:,} tokens in, {built.usage.output_tokens:,} out"
-            say(f"{tokens}, {usd(_cost_usd(request, built))}")
+    _show(dataset, output, request, built, digest, as_json=as_json)
 
 
 _OWN_OPTIONS = frozenset(
@@ -139,27 +133,14 @@ def _with_model(request: Request, name: str, max_usd: float | None, *, is_agreed
     import random
     from dataclasses import replace
 
-    from sleeptime.core.errors import InputError
-    from sleeptime.core.price import billed_cost_usd
-    from sleeptime.lab.cap import CappedModel
     from sleeptime.lab.datasets.multi_query import DEFAULT_QUERIES, estimate_multi_query, multi_query_contexts
-    from sleeptime.models.prices import price_of
     from sleeptime.models.resolve import resolve_model
     from sleeptime.models.retry import RetryModel
 
-    model = resolve_model(name)
-    price = price_of(model.model_name, model.system, base_url=model.base_url)
+    resolved = resolve_model(name)
     usage = estimate_multi_query(multi_query_contexts(request), request.queries or DEFAULT_QUERIES)
-    cost = None if price is None else billed_cost_usd(usage, price)
-    if max_usd is not None and price is None:
-        raise InputError(f"the price of {name!r} is unknown, so a cap in USD cannot hold; leave --max-usd out")
-    if cost != 0 and usage.output_tokens:
-        if cost is not None and max_usd is None:
-            max_usd = max(CAP_OVER_ESTIMATE * cost, LEAST_CAP_USD)
-        tokens = f"about {usage.input_tokens:,} input and {usage.output_tokens:,} output tokens"
-        ask_consent(tokens, cost, max_usd, is_agreed=is_agreed)
-    capped = model if price is None or max_usd is None else CappedModel(model, price, max_usd)
-    return replace(request, model=RetryModel(capped, rng=random.Random()))
+    model = agreed_model(resolved, usage, max_usd, is_agreed=is_agreed, least_cap_usd=LEAST_CAP_USD)
+    return replace(request, model=RetryModel(model, rng=random.Random()))
 
 
 async def _build(work: Awaitable[Build], request: Request) -> Build:
@@ -170,20 +151,34 @@ async def _build(work: Awaitable[Build], request: Request) -> Build:
         return await work
 
 
-def _as_dict(
-    dataset: str, output: Path, built: Build, digest: str, seed: int, cost_usd: float | None
-) -> dict[str, Any]:
-    return {
-        "dataset": dataset,
-        "output": str(output),
-        "problems": len(built.problems),
-        "contexts": built.num_contexts,
-        "seed": seed,
-        "sha256": digest,
-        "skipped": [{"name": skipped.name, "reason": skipped.reason} for skipped in built.skipped],
-        "usage": built.usage.as_dict(),
-        "cost_usd": cost_usd,
-    }
+def _show(dataset: str, output: Path, request: Request, built: Build, digest: str, *, as_json: bool) -> None:
+    """Say what was written, what was left out and what the calls took."""
+    from sleeptime.cli.output import hint, print_json, say, usd
+
+    for skipped in built.skipped[:SHOWN]:
+        hint(f"left out: {skipped.name}: {skipped.reason}")
+    if len(built.skipped) > SHOWN:
+        hint(f"and {len(built.skipped) - SHOWN:,} more")
+    cost_usd = _cost_usd(request, built)
+    if as_json:
+        print_json(
+            {
+                "dataset": dataset,
+                "output": str(output),
+                "problems": len(built.problems),
+                "contexts": built.num_contexts,
+                "seed": request.seed,
+                "sha256": digest,
+                "skipped": [{"name": skipped.name, "reason": skipped.reason} for skipped in built.skipped],
+                "usage": built.usage.as_dict(),
+                "cost_usd": cost_usd,
+            }
+        )
+        return
+    contexts, problems = counted(built.num_contexts, "context"), counted(len(built.problems), "problem")
+    say(f"{output}: {problems} on {contexts}, sha256 {digest[:16]}")
+    if request.model is not None:
+        say(f"{built.usage.input_tokens:,} tokens in, {built.usage.output_tokens:,} out, {usd(cost_usd)}")
 
 
 def _cost_usd(request: Request, built: Build) -> float | None:

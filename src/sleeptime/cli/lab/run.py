@@ -4,47 +4,47 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sleeptime.cli.lab.consent import CAP_OVER_ESTIMATE, ask_consent
+from sleeptime.cli.consent import MaxUsd, Yes, agreed_model
 from sleeptime.cli.lab.extra import need_extra
 from sleeptime.cli.lab.report import DEFAULT_OUTPUT, Output
 from sleeptime.cli.options import Json, Model
 
 if TYPE_CHECKING:
     from sleeptime.lab.experiments.experiment import Experiment, Findings
-    from sleeptime.lab.run import Estimate, Laboratory
+    from sleeptime.lab.run import Laboratory
     from sleeptime.lab.workspace import Workspace
 
 
+Names = Annotated[list[str], typer.Argument(metavar="EXPERIMENT...", help="Names from `sleeptime lab list`, or all.")]
+Dataset = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Problems from `sleeptime lab build`; generated worlds by default.")
+]
+Split = Annotated[
+    Literal["train", "validation", "test", "held-out"] | None,
+    typer.Option(help="Generated worlds of this split, or of the families held out of nano's training [test]."),
+]
+Limit = Annotated[int | None, typer.Option(metavar="N", min=2, help="Contexts at most [150 worlds, or all of a file].")]
+
+
 def run(
-    names: Annotated[
-        list[str], typer.Argument(metavar="EXPERIMENT...", help="Names from `sleeptime lab list`, or all.")
-    ],
+    names: Names,
     model: Model = None,
-    dataset: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Problems from `sleeptime lab build`; generated worlds by default."),
-    ] = None,
-    split: Annotated[
-        Literal["train", "validation", "test", "held-out"] | None,
-        typer.Option(help="Generated worlds of this split, or of the families held out of nano's training [test]."),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", min=2, help="Contexts at most [150 worlds, or all of a file].")
-    ] = None,
+    dataset: Dataset = None,
+    split: Split = None,
+    limit: Limit = None,
     queries: Annotated[int, typer.Option(min=1, help="Queries of each generated world.")] = 4,
     seed: Annotated[int, typer.Option(help="Of worlds, draws and resamples.")] = 0,
     output: Output = DEFAULT_OUTPUT,
     quick: Annotated[bool, typer.Option("--quick", help="Few contexts and samples: a rehearsal.")] = False,
-    max_usd: Annotated[
-        float | None, typer.Option(metavar="USD", min=0, help="Hard cap on what this run spends [twice the estimate].")
-    ] = None,
+    max_usd: MaxUsd = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Answers under way at once on a provider's model.")] = 8,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a run that costs money.")] = False,
+    yes: Yes = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Put records that are there aside and start anew.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -53,14 +53,10 @@ def run(
     A run that was stopped goes on where it was: the same command plays what is missing. A run that costs money shows an
     estimate and asks; its cap holds whatever the estimate said.
     """
-    from sleeptime.cli.lab.show import claim_dicts, show_claims
-    from sleeptime.cli.output import print_json, say
-    from sleeptime.core.errors import InputError
     from sleeptime.lab.datasets.selection import choose_problems
     from sleeptime.lab.datasets.worlds import WorldSet
     from sleeptime.lab.experiments import NAMES, load_experiment
     from sleeptime.lab.manifest import command
-    from sleeptime.lab.report import PAGE
     from sleeptime.lab.run import Laboratory
     from sleeptime.lab.workspace import Workspace
     from sleeptime.models.resolve import resolve_model
@@ -75,16 +71,28 @@ def run(
     space = Workspace.begin(output, resolved, settings.model, problems, seed=seed, is_quick=quick, is_fresh=fresh)
     try:
         laboratory = Laboratory(resolved, space.problems, space.book, output / "logs", concurrency)
-        if max_usd is not None:
-            laboratory = laboratory.capped(max_usd)  # what cannot be capped is refused before anybody is asked
-        cap_usd = _agreed_cap(laboratory.estimate(experiments, is_quick=quick), max_usd, is_agreed=yes)
-        if cap_usd is not None and max_usd is None:
-            laboratory = laboratory.capped(cap_usd)
+        estimate = laboratory.estimate(experiments, is_quick=quick)
+        calls = f"{estimate.answers:,} answers and {estimate.drafts:,} drafts"
+        agreed = agreed_model(resolved, estimate.usage, max_usd, is_agreed=yes, calls=calls)
         space.keep_command(command(), [experiment.name for experiment in experiments])
-        found, failed = _run_all(experiments, laboratory, space, is_quick=quick)
+        found, failed = _run_all(experiments, replace(laboratory, model=agreed), space, is_quick=quick)
         space.book.pack()
     finally:
         space.book.close()
+    _show(found, failed, output, as_json=as_json)
+
+
+def _show(found: dict[str, Findings], failed: dict[str, str], output: Path, *, as_json: bool) -> None:
+    """Say what was found.
+
+    Raises:
+        InputError: an experiment failed.
+    """
+    from sleeptime.cli.lab.show import claim_dicts, show_claims
+    from sleeptime.cli.output import print_json, say
+    from sleeptime.core.errors import InputError
+    from sleeptime.lab.report import PAGE
+
     if found and as_json:
         print_json({"page": str(output / PAGE), "failed": failed, "experiments": claim_dicts(found)})
     elif found:
@@ -92,25 +100,6 @@ def run(
         say(f"written: {output / PAGE}")
     if failed:
         raise InputError("; ".join(f"{name}: {why}" for name, why in failed.items()))
-
-
-def _agreed_cap(estimate: Estimate, max_usd: float | None, *, is_agreed: bool) -> float | None:
-    """The cap of a run that costs money, when the user agrees to it; None for one that costs nothing.
-
-    Raises:
-        InputError: there is nobody to ask.
-        Abort: the user does not agree.
-    """
-    if estimate.cost_usd == 0 or not estimate.answers:
-        return max_usd
-    cap = max_usd if max_usd is not None or estimate.cost_usd is None else CAP_OVER_ESTIMATE * estimate.cost_usd
-    tokens = estimate.usage
-    what = (
-        f"{estimate.answers:,} answers and {estimate.drafts:,} drafts: about {tokens.input_tokens:,} input and "
-        f"{tokens.output_tokens:,} output tokens"
-    )
-    ask_consent(what, estimate.cost_usd, cap, is_agreed=is_agreed)
-    return cap
 
 
 def _run_all(

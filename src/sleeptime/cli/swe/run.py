@@ -4,65 +4,71 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sleeptime.cli.lab.consent import CAP_OVER_ESTIMATE, ask_consent
+from sleeptime.cli.consent import MaxUsd, Yes, agreed_model
 from sleeptime.cli.options import MODELS, Database, Json
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
     from sleeptime.core.price import Price
+    from sleeptime.lab.tally import Progress
     from sleeptime.settings import Settings
     from sleeptime.swe.arms import Arm
     from sleeptime.swe.book import Book
-    from sleeptime.swe.run import Field, Plan, Played
+    from sleeptime.swe.plan import Field, Plan
+    from sleeptime.swe.run import Played
 
 NONE = "none"
 GENERATED = "generated:"
 
 
+Repositories = Annotated[
+    list[str],
+    typer.Option(
+        metavar="PATH",
+        help="Git repository, PATH@REV, or generated:FAMILY for one that is written with its tasks (shop and "
+        "clinic to tune on, fleet and archive held out). Can be repeated.",
+    ),
+]
+Tasks = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="Tasks from `swe build`, one file for each repository that is given."),
+]
+Arms = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ARMS",
+        help="Of random, recency, content, index, agent, agent+related, agent+notes, with commas between [all "
+        "that the model allows]; random and recency are always there.",
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Newest tasks of each repository, which stand first in its file [all]."),
+]
+Output = Annotated[Path, typer.Option(metavar="FOLDER", help="Where results, records and logs go.")]
+
+
 def run(
-    repo: Annotated[
-        list[str],
-        typer.Option(
-            metavar="PATH",
-            help="Git repository, PATH@REV, or generated:FAMILY for one that is written with its tasks (shop and "
-            "clinic to tune on, fleet and archive held out). Can be repeated.",
-        ),
-    ],
-    tasks: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Tasks from `swe build`, one file for each repository that is given."),
-    ] = None,
-    arms: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ARMS",
-            help="Of random, recency, content, index, agent, agent+related, agent+notes, with commas between [all "
-            "that the model allows]; random and recency are always there.",
-        ),
-    ] = None,
+    repo: Repositories,
+    tasks: Tasks = None,
+    arms: Arms = None,
     steps: Annotated[str, typer.Option(metavar="N,N", help="Budgets of agents, in steps.")] = "5,10,15,20,30",
     seeds: Annotated[int, typer.Option(min=1, help="Answers to each task, of arms that draw.")] = 3,
     model: Annotated[str, typer.Option(metavar="MODEL", help=f"none, or one for agents: {MODELS}.")] = NONE,
-    limit: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Newest tasks of each repository, which stand first in its file [all]."),
-    ] = None,
+    limit: Limit = None,
     replays: Annotated[int, typer.Option(min=0, help="Earlier commits that the index is tuned on.")] = 30,
     sleep_steps: Annotated[int, typer.Option(min=1, help="Budget of an agent's sleep on one related change.")] = 20,
-    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Where results, records and logs go.")] = Path(
-        "swe-results"
-    ),
-    max_usd: Annotated[
-        float | None, typer.Option(metavar="USD", min=0, help="Hard cap on what this run spends [twice the estimate].")
-    ] = None,
+    output: Output = Path("swe-results"),
+    max_usd: MaxUsd = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Agents at work at once.")] = 4,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a run that costs money.")] = False,
+    yes: Yes = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -74,38 +80,26 @@ def run(
     extras `swe` and `lab`.
     """
     from sleeptime.cli.lab.extra import need_extra as need_lab
-    from sleeptime.cli.output import print_json, say
     from sleeptime.settings import load_settings
     from sleeptime.swe.extra import need_extra
 
     need_extra()
     need_lab("inspect_ai", "matplotlib")
     from sleeptime.swe.book import Book
+    from sleeptime.swe.plan import Plan
     from sleeptime.swe.results import Results
-    from sleeptime.swe.run import Plan
 
     settings = load_settings(model=None if model == NONE else model, database_url=database)
-    plan = Plan(
-        _fields(repo, tasks or [], limit, output),
-        _arms(arms, has_model=model != NONE),
-        tuple(_numbers(steps)),
-        seeds,
-        replays,
-        sleep_steps,
-    )
+    fields = _fields(repo, tasks or [], limit, output)
+    plan = Plan(fields, _arms(arms, has_model=model != NONE), tuple(_numbers(steps)), seeds, replays, sleep_steps)
     book = Book(output / "records", {"model": model, "replays": replays, "sleep_steps": sleep_steps})
     try:
-        played, price = _play(plan, book, settings, output, max_usd, concurrency, is_agreed=yes)
-        found = Results(plan, book, played, price).as_dict()
+        playing = _Playing(plan, book, settings, output, concurrency)
+        played, price = playing.play(max_usd, is_agreed=yes)
+        found = {"model": model, **Results(plan, book, played, price).as_dict()}
     finally:
         book.close()
-    found = {"model": model, **found}
-    place = _save(output, found)
-    if as_json:
-        print_json({**found, "output": str(place)})
-        return
-    _show(found)
-    say(f"written: {place} and its figure {place.with_suffix('.svg')}")
+    _save(output, found, as_json=as_json)
 
 
 def _fields(repos: Sequence[str], files: Sequence[Path], limit: int | None, output: Path) -> tuple[Field, ...]:
@@ -114,11 +108,9 @@ def _fields(repos: Sequence[str], files: Sequence[Path], limit: int | None, outp
     Raises:
         InputError: there is not one file of tasks for each repository that is not generated.
     """
-    from dataclasses import replace
-
     from sleeptime.core.errors import InputError
+    from sleeptime.swe.plan import Field
     from sleeptime.swe.repository import Repository
-    from sleeptime.swe.run import Field
     from sleeptime.swe.tasks import read_tasks
 
     given = [repo for repo in repos if not repo.startswith(GENERATED)]
@@ -150,8 +142,8 @@ def _generated(repo: str, output: Path) -> Field:
 
     from sleeptime.core.errors import InputError
     from sleeptime.swe.generated import generate
+    from sleeptime.swe.plan import Field
     from sleeptime.swe.repository import Repository
-    from sleeptime.swe.run import Field
     from sleeptime.swe.tasks import read_tasks, write_tasks
 
     _, _, which = repo.partition(":")
@@ -194,112 +186,86 @@ def _numbers(text: str) -> list[int]:
     return [int(name) for name in names]
 
 
-def _play(
-    plan: Plan,
-    book: Book,
-    settings: Settings,
-    output: Path,
-    max_usd: float | None,
-    concurrency: int,
-    *,
-    is_agreed: bool,
-) -> tuple[Played, Price | None]:
-    """Play what is missing; with a model, within a cap and in the ledger."""
-    from sleeptime.cli.output import progress_bar
-    from sleeptime.cli.swe.session import interruptible
-    from sleeptime.swe.run import run as play
+@dataclass(frozen=True, slots=True)
+class _Playing:
+    """What is played, and how."""
 
-    with interruptible("what came is kept, and the same command goes on where it was"), progress_bar("playing") as bar:
-        if not any(arm.needs_model for arm in plan.arms):
-            return asyncio.run(play(plan, book, None, folder=output, progress=bar.update)), None
-        work = _with_model(plan, book, settings, output, max_usd, concurrency, bar.update, is_agreed=is_agreed)
-        return asyncio.run(work)
+    plan: Plan
+    book: Book
+    settings: Settings
+    output: Path
+    concurrency: int
 
+    def play(self, max_usd: float | None, *, is_agreed: bool) -> tuple[Played, Price | None]:
+        """Play what is missing; with a model, within a cap and in the ledger."""
+        from sleeptime.cli.output import progress_bar
+        from sleeptime.cli.swe.session import interruptible
+        from sleeptime.swe.run import run as play
 
-async def _with_model(
-    plan: Plan,
-    book: Book,
-    settings: Settings,
-    output: Path,
-    max_usd: float | None,
-    concurrency: int,
-    progress: Any,
-    *,
-    is_agreed: bool,
-) -> tuple[Played, Price | None]:
-    import random
+        kept = "what came is kept, and the same command goes on where it was"
+        with interruptible(kept), progress_bar("playing") as bar:
+            if not any(arm.needs_model for arm in self.plan.arms):
+                return asyncio.run(play(self.plan, self.book, None, folder=self.output, progress=bar.update)), None
+            return asyncio.run(self._with_model(max_usd, bar.update, is_agreed=is_agreed))
 
-    from sleeptime.core.call import Phase
-    from sleeptime.core.caps import NO_CAPS
-    from sleeptime.core.errors import InputError
-    from sleeptime.lab.cap import CappedModel
-    from sleeptime.models.prices import price_of
-    from sleeptime.resources import Resources
-    from sleeptime.store.calls import StoredCalls
-    from sleeptime.swe.agent import check_model
-    from sleeptime.swe.run import run as play
+    async def _with_model(
+        self, max_usd: float | None, progress: Progress, *, is_agreed: bool
+    ) -> tuple[Played, Price | None]:
+        import random
 
-    resources = Resources(settings, None, random.Random())
-    try:
-        store, model = await resources.store(), await resources.model()
-        check_model(model)
-        price = price_of(model.model_name, model.system, base_url=model.base_url)
-        if max_usd is not None and price is None:
-            raise InputError(f"the price of {model.model_name!r} is unknown, so a cap in USD cannot hold; leave it out")
-        cap_usd = _agreed_cap(plan, book, price, max_usd, is_agreed=is_agreed)
-        capped = None if cap_usd is None or price is None else CappedModel(model, price, cap_usd)
-        # What the settings cap is sleep; a query is never refused.
-        caps = {phase: settings.caps if phase is Phase.SLEEP else NO_CAPS for phase in (Phase.SLEEP, Phase.WAKE)}
-        ledgers = {phase: resources.traffic(store).led(StoredCalls(store, of), model) for phase, of in caps.items()}
+        from sleeptime.core.call import Phase
+        from sleeptime.core.caps import NO_CAPS
+        from sleeptime.lab.cap import CappedModel
+        from sleeptime.models.prices import price_of
+        from sleeptime.resources import Resources
+        from sleeptime.store.calls import StoredCalls
+        from sleeptime.swe.agent import check_model
+        from sleeptime.swe.estimate import estimate
+        from sleeptime.swe.run import run as play
 
-        def models(phase: Phase) -> Model:
-            longest = settings.max_output_tokens if caps[phase] else None
-            return resources.metered(capped or model, ledgers[phase], phase, "swe run", max_output_tokens=longest)
+        resources = Resources(self.settings, None, random.Random())
+        try:
+            store, model = await resources.store(), await resources.model()
+            check_model(model)
+            calls, usage = estimate(self.plan, self.book)
+            agreed = agreed_model(model, usage, max_usd, is_agreed=is_agreed, calls=f"up to {calls:,} calls")
+            # What the settings cap is sleep; a query is never refused.
+            caps = {Phase.SLEEP: self.settings.caps, Phase.WAKE: NO_CAPS}
+            ledgers = {phase: resources.traffic(store).led(StoredCalls(store, of), model) for phase, of in caps.items()}
 
-        played = await play(
-            plan,
-            book,
-            models,
-            folder=output,
-            concurrency=concurrency,
-            capped=capped,
-            progress=progress,
-        )
-    finally:
-        await resources.close()
-    return played, price
+            def models(phase: Phase) -> Model:
+                longest = self.settings.max_output_tokens if caps[phase] else None
+                return resources.metered(agreed, ledgers[phase], phase, "swe run", max_output_tokens=longest)
+
+            played = await play(
+                self.plan,
+                self.book,
+                models,
+                folder=self.output,
+                concurrency=self.concurrency,
+                capped=agreed if isinstance(agreed, CappedModel) else None,
+                progress=progress,
+            )
+        finally:
+            await resources.close()
+        return played, price_of(model.model_name, model.system, base_url=model.base_url)
 
 
-def _agreed_cap(plan: Plan, book: Book, price: Price | None, max_usd: float | None, *, is_agreed: bool) -> float | None:
-    """The cap of a run that costs money, when the user agrees to it; None for one that costs nothing.
-
-    Raises:
-        InputError: there is nobody to ask.
-        Abort: the user does not agree.
-    """
-    from sleeptime.core.price import billed_cost_usd
-    from sleeptime.swe.run import estimate
-
-    calls, usage = estimate(plan, book)
-    cost = None if price is None else billed_cost_usd(usage, price)
-    if cost == 0 or not calls:
-        return max_usd
-    cap = max_usd if max_usd is not None or cost is None else CAP_OVER_ESTIMATE * cost
-    what = f"up to {calls:,} calls: about {usage.input_tokens:,} input and {usage.output_tokens:,} output tokens"
-    ask_consent(what, cost, cap, is_agreed=is_agreed)
-    return cap
-
-
-def _save(output: Path, found: dict[str, Any]) -> Path:
-    """Write the results and their figure, and return where the results are."""
+def _save(output: Path, found: dict[str, Any], *, as_json: bool) -> None:
+    """Write the results and their figure, and show them."""
     import json
 
+    from sleeptime.cli.output import print_json, say
     from sleeptime.swe.figures import f1_figure
 
     place = output / "results.json"
     place.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     place.with_suffix(".svg").write_text(f1_figure(found["arms"]), encoding="utf-8")
-    return place
+    if as_json:
+        print_json({**found, "output": str(place)})
+    else:
+        _show(found)
+        say(f"written: {place} and its figure {place.with_suffix('.svg')}")
 
 
 def _show(found: dict[str, Any]) -> None:
