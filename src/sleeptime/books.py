@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 from sleeptime.core.caps import Caps
 from sleeptime.core.errors import NotFound
@@ -10,7 +11,12 @@ from sleeptime.core.spend import Lane, Scope, Spend, utc_day
 from sleeptime.ledger.savings import measure_saving
 from sleeptime.results import BudgetSaving, CapLeft, Ledger, SleepStatus
 from sleeptime.settings import Settings, changed_settings
+from sleeptime.store.entry import AgentQuery
+from sleeptime.store.listed import Listed
 from sleeptime.store.store import Store
+
+AGENT_QUERIES: Final = 20
+"""Queries of agents that a ledger lists."""
 
 
 async def ledger(store: Store, settings: Settings, name: str | None, *, limit: int) -> Ledger:
@@ -18,13 +24,15 @@ async def ledger(store: Store, settings: Settings, name: str | None, *, limit: i
     sums = await store.ledger.sums(name, limit=limit)
     day, today, caps = await _spent_today(store, settings, name)
     savings = []
+    by_agent: Listed[AgentQuery] = Listed((), 0)
     if name is not None:
+        by_agent = await store.agent_queries(name, limit=AGENT_QUERIES)
         queries = await store.queries(name)
         for budget in dict.fromkeys(query.budget for query in queries):
             saving = measure_saving((query for query in queries if query.budget == budget), sums.sleep)
             if saving.with_notes.queries and saving.without_notes.queries:
                 savings.append(BudgetSaving(budget, saving))
-    return Ledger(sums.rows, sums.totals, tuple(savings), sums.contexts, day, today, caps)
+    return Ledger(sums.rows, sums.totals, tuple(savings), by_agent, sums.contexts, day, today, caps)
 
 
 async def status(store: Store, settings: Settings, name: str | None, *, limit: int) -> SleepStatus:

@@ -13,7 +13,8 @@ from sleeptime.core.totals import LedgerRow, Totals
 from sleeptime.core.usage import Usage
 from sleeptime.ledger.savings import Saving
 from sleeptime.sources.entry import Skipped
-from sleeptime.store.entry import Committed, LearnedEntry, Status
+from sleeptime.store.entry import AgentQuery, Committed, LearnedEntry, Status
+from sleeptime.store.listed import Listed
 from sleeptime.store.overview_store import Overview
 
 
@@ -159,6 +160,8 @@ class Ledger:
         rows: by context, phase, model and tier; of all contexts, those that used most tokens.
         totals: by phase, over all of them.
         savings: by budget, where queries were answered both with notes and without; of one context only.
+        by_agent: the newest queries that an agent worked on, and how many there are; of one context only. They are in
+            none of the savings.
         contexts: how many contexts have calls.
         day: the UTC date.
         today: what was spent on that day, by lane.
@@ -168,6 +171,7 @@ class Ledger:
     rows: tuple[LedgerRow, ...]
     totals: dict[Phase, Totals]
     savings: tuple[BudgetSaving, ...]
+    by_agent: Listed[AgentQuery]
     contexts: int
     day: str
     today: dict[Lane, Spend]

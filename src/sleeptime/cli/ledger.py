@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from sleeptime.core.totals import Totals
     from sleeptime.ledger.savings import Difference, Group, Saving
     from sleeptime.results import BudgetSaving, CapLeft, Ledger
+    from sleeptime.store.entry import AgentQuery
+    from sleeptime.store.listed import Listed
 
+_TITLE_CHARS = 60
+"""So much is shown of a query."""
 _COLUMNS = [">calls", ">failed", ">input", ">cached", ">cache write", ">output", ">reasoning", ">cost", ">seconds"]
 
 
@@ -65,6 +69,7 @@ def _as_dict(found: Ledger) -> dict[str, Any]:
         "rows": [row.as_dict() for row in found.rows],
         "totals": {phase.value: totals.as_dict() for phase, totals in found.totals.items()},
         "savings": [_saving_dict(item) for item in found.savings],
+        "by_agent": {"count": found.by_agent.count, "items": [_agent_dict(item) for item in found.by_agent.items]},
         "contexts": found.contexts,
         **spend_dict(found.day, found.today, found.caps),
     }
@@ -94,6 +99,8 @@ def _show(found: Ledger) -> None:
     print_table(["total of phase", *_COLUMNS], [(phase, *_cells(totals)) for phase, totals in found.totals.items()])
     if found.savings:
         _show_savings(found.savings)
+    if found.by_agent.items:
+        _show_by_agent(found.by_agent)
 
 
 def today_table(day: str, today: Mapping[Lane, Spend]) -> Table:
@@ -183,6 +190,49 @@ def _show_savings(savings: tuple[BudgetSaving, ...]) -> None:
     print_table(
         ["budget", "with notes", "without", ">output tokens saved per query", *pays], rows, title="saved by sleep"
     )
+
+
+def _agent_dict(item: AgentQuery) -> dict[str, Any]:
+    query = item.query
+    return {
+        "query_id": query.id,
+        "at": query.at.isoformat(),
+        "query": query.text,
+        "budget": query.budget,
+        "outcome": item.outcome,
+        "predicted": query.answer.splitlines(),
+        "notes_used": list(query.notes_used),
+        "version": query.learned,
+        "usage": query.usage.as_dict(),
+        "cost_usd": query.cost_usd,
+        "latency_s": query.latency_s,
+    }
+
+
+def _show_by_agent(by_agent: Listed[AgentQuery]) -> None:
+    from sleeptime.cli.output import hint, print_table, usd
+
+    rows = []
+    for item in by_agent.items:
+        query = item.query
+        title = query.text.strip().splitlines()[0]
+        rows.append(
+            (
+                f"{query.at:%Y-%m-%d %H:%M}",
+                title if len(title) <= _TITLE_CHARS else f"{title[: _TITLE_CHARS - 3]}...",
+                query.budget,
+                item.outcome,
+                f"{len(query.answer.splitlines()):,}",
+                f"{len(query.notes_used):,}",
+                f"{query.usage.total_tokens:,}",
+                usd(query.cost_usd),
+                f"{query.latency_s:,.1f}",
+            )
+        )
+    columns = ["asked (UTC)", "query", "budget", "outcome", ">files", ">notes", ">tokens", ">cost", ">seconds"]
+    print_table(columns, rows, title="asked of an agent; not compared with other queries")
+    if by_agent.more:
+        hint(f"{len(rows)} of {by_agent.count:,} queries of an agent are shown, the newest")
 
 
 def _queries(break_even: int | None) -> str:

@@ -2,7 +2,8 @@
 
 The two groups are different queries unless the same ones were asked both ways, so a difference between them has the
 interval of two independent samples. It is about the contexts, models and budgets that are in the groups: compare like
-with like by passing queries of one context and one budget.
+with like by passing queries of one context and one budget. Queries that an agent worked on are in neither group: an
+agent chooses itself whether it asks for notes, so those that it asked for none are no sample of what it does without.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from statistics import fmean, variance
 from typing import Final
 
 from sleeptime.core.price import break_even_queries, paper_cost
-from sleeptime.core.query import Query
+from sleeptime.core.query import AGENT, Query
 from sleeptime.core.totals import Totals
 
 FULL: Final = "full"
@@ -109,11 +110,11 @@ def measure_saving(queries: Iterable[Query], sleep: Totals) -> Saving:
     """Compare queries with and without notes, beside what sleep cost.
 
     Args:
-        queries: of one context and one budget, for a fair comparison.
+        queries: of one context and one budget, for a fair comparison; an agent's are left out.
         sleep: of the same contexts; verification and gate belong to it.
     """
     groups: tuple[list[Query], list[Query]] = ([], [])
-    for query in queries:
+    for query in (query for query in queries if query.route != AGENT):
         groups[query.route == FULL].append(query)
     with_notes, without = groups
     return Saving(

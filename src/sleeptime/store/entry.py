@@ -13,6 +13,7 @@ from sleeptime.core.context import Context
 from sleeptime.core.errors import InputError
 from sleeptime.core.note import LearnedContext, Note
 from sleeptime.core.outcome import Outcome
+from sleeptime.core.query import Query
 
 
 class Status(StrEnum):
@@ -151,6 +152,19 @@ class Serving:
     context: Context
     learned: LearnedContext | None
     number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentQuery:
+    """A query that an agent worked on.
+
+    Args:
+        query: as it was kept.
+        outcome: of its last call: ``"ok"``, or the kind of the error that it broke off with.
+    """
+
+    query: Query
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,20 @@ Every function works on a connection whose transaction belongs to the caller, an
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from typing import Any
+
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sleeptime.core.query import Query
+from sleeptime.core.call import OK
+from sleeptime.core.query import AGENT, Query
 from sleeptime.core.text import checked_text, kept_text
 from sleeptime.store.conflict import insert_unless_there
 from sleeptime.store.context_rows import Head
+from sleeptime.store.entry import AgentQuery
 from sleeptime.store.ledger_rows import usage_of
-from sleeptime.store.tables import ContextRow, LearnedRow, QueryRow
+from sleeptime.store.listed import Listed, listed
+from sleeptime.store.tables import CallRow, ContextRow, LearnedRow, QueryRow
 
 
 async def add_query(connection: AsyncConnection, tenant: str, head: Head, query: Query) -> None:
@@ -45,29 +50,53 @@ async def add_query(connection: AsyncConnection, tenant: str, head: Head, query:
 
 async def list_queries(connection: AsyncConnection, tenant: str, head: Head | None) -> tuple[Query, ...]:
     """Queries of one context, or of all (``None``), oldest first."""
-    statement = (
+    statement = _queries(tenant).order_by(QueryRow.at, QueryRow.id)
+    if head is not None:
+        statement = statement.where(QueryRow.context_id == head.id)
+    return tuple(_query(row) for row in await connection.execute(statement))
+
+
+async def list_agent_queries(connection: AsyncConnection, tenant: str, head: Head, limit: int) -> Listed[AgentQuery]:
+    """The newest queries about a context that an agent worked on, with how the last call of each ended."""
+    last_call = (
+        select(CallRow.outcome)
+        .where(CallRow.tenant == tenant, CallRow.context == head.name, CallRow.query_id == QueryRow.id)
+        .order_by(CallRow.at.desc(), CallRow.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    of_agents = (QueryRow.context_id == head.id, QueryRow.route == AGENT)
+    statement = _queries(tenant).add_columns(last_call.label("outcome")).where(*of_agents)
+    return await listed(
+        connection,
+        statement.order_by(QueryRow.at.desc(), QueryRow.id),
+        lambda row: AgentQuery(_query(row), row.outcome or OK),
+        limit,
+        counted=select(QueryRow.id).where(*of_agents),
+    )
+
+
+def _queries(tenant: str) -> Select[*tuple[Any, ...]]:
+    return (
         select(*QueryRow.__table__.columns, ContextRow.name.label("context"), LearnedRow.number.label("learned"))
         .join(ContextRow, ContextRow.id == QueryRow.context_id)
         .outerjoin(LearnedRow, LearnedRow.id == QueryRow.learned_id)
         .where(QueryRow.tenant == tenant)
-        .order_by(QueryRow.at, QueryRow.id)
     )
-    if head is not None:
-        statement = statement.where(QueryRow.context_id == head.id)
-    return tuple(
-        Query(
-            context=row.context,
-            text=row.text,
-            route=row.route,
-            budget=row.budget,
-            answer=row.answer,
-            notes_used=tuple(row.notes_used),
-            learned=row.learned,
-            usage=usage_of(row),
-            cost_usd=row.cost_usd,
-            latency_s=row.latency_s,
-            at=row.at,
-            id=row.id,
-        )
-        for row in await connection.execute(statement)
+
+
+def _query(row: Any) -> Query:
+    return Query(
+        context=row.context,
+        text=row.text,
+        route=row.route,
+        budget=row.budget,
+        answer=row.answer,
+        notes_used=tuple(row.notes_used),
+        learned=row.learned,
+        usage=usage_of(row),
+        cost_usd=row.cost_usd,
+        latency_s=row.latency_s,
+        at=row.at,
+        id=row.id,
     )

@@ -30,6 +30,7 @@ from sleeptime.store import (
 from sleeptime.store.context_rows import Head, find_head, lock_head
 from sleeptime.store.database import Database
 from sleeptime.store.entry import (
+    AgentQuery,
     Appended,
     Check,
     Committed,
@@ -44,6 +45,7 @@ from sleeptime.store.entry import (
 )
 from sleeptime.store.job_store import JobStore
 from sleeptime.store.ledger_store import LedgerStore
+from sleeptime.store.listed import Listed
 from sleeptime.store.migrations import migrate
 from sleeptime.store.overview_store import OverviewStore
 from sleeptime.store.policy_store import PolicyStore
@@ -454,3 +456,9 @@ class Store:
         async with self._database.reading() as connection:
             head = None if name is None else await find_head(connection, self.tenant, name)
             return await query_rows.list_queries(connection, self.tenant, head)
+
+    async def agent_queries(self, name: str, *, limit: int) -> Listed[AgentQuery]:
+        """The newest queries about a context that an agent worked on, and how many there are."""
+        async with self._database.reading() as connection:
+            head = await find_head(connection, self.tenant, name)
+            return await query_rows.list_agent_queries(connection, self.tenant, head, limit)

@@ -125,9 +125,7 @@ def change_maker(
         sibling = by_commit[piece.subject]
         told = merge_model_settings(model_settings, settings.of_draft(index))
         try:
-            return await explore(
-                model, tools, sibling, contents, steps=steps, max_rethinks=max_rethinks, settings=told
-            )
+            return await explore(model, tools, sibling, contents, steps=steps, max_rethinks=max_rethinks, settings=told)
         except ModelError as error:  # the other changes count
             return Draft(Outcome.FAILED, (), f"{sibling.commit[:12]}: {type(error).__name__}: {error}")
 

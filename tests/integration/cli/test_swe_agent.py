@@ -72,6 +72,73 @@ def test_every_call_is_in_the_ledger_of_the_context_as_wake(cli: Cli, shop: Path
     assert [(row["phase"], row["calls"]) for row in rows] == [("wake", 2)]
 
 
+def test_what_was_asked_is_kept_with_what_it_came_to_and_cost_on_a_line_of_its_own(cli: Cli, shop: Path) -> None:
+    costs = {"usage": {"input_tokens": 400, "output_tokens": 100}}
+    script({"parts": [tool("search_notes", query="csv export")], **costs}, {"parts": [EDIT], **costs}, tool("submit"))
+    assert cli("swe", "sleep", "shop").code == 0
+    found = ask(cli, "--json").json
+    ledger = cli("ledger", "shop", "--json").json
+    assert ledger["by_agent"]["count"] == 1
+    [kept] = ledger["by_agent"]["items"]
+    assert (kept["query"], kept["budget"], kept["outcome"]) == ("add csv to the export", "steps:20", "ok")
+    assert (kept["predicted"], kept["version"]) == (["cli/export.py"], 1)
+    told = {note["id"] for note in cli("notes", "shop", "--json").json["notes"]}
+    assert set(kept["notes_used"]) == told == set(found["notes_used"])
+    for name in ("query_id", "usage", "cost_usd", "latency_s", "version"):
+        assert kept[name] == found[name]
+    [row] = ledger["rows"]
+    assert {name: row[name] for name in kept["usage"]} == kept["usage"]
+    assert kept["usage"]["output_tokens"] >= 200
+    assert ledger["savings"] == [], "no query of an agent is compared"
+    shown = cli("ledger", "shop").out
+    assert "asked of an agent; not compared with other queries" in shown
+    assert "add csv to the export" in shown
+
+
+def test_queries_of_an_agent_do_not_change_what_sleep_is_said_to_have_saved(cli: Cli, shop: Path) -> None:
+    assert cli("swe", "sleep", "shop").code == 0
+    script("It writes rows.")
+    for route in ("full", "notes"):
+        assert cli("ask", "shop", "what does export do?", "--route", route).code == 0
+    before = cli("ledger", "shop", "--json").json["savings"]
+    assert [saving["budget"] for saving in before] == ["v1"]
+    script(EDIT, tool("submit"))
+    assert ask(cli).code == 0
+    script(tool("search_notes", query="export"), EDIT, tool("submit"))
+    assert ask(cli).code == 0
+    ledger = cli("ledger", "shop", "--json").json
+    assert (ledger["savings"], ledger["by_agent"]["count"]) == (before, 2)
+    assert [bool(item["notes_used"]) for item in ledger["by_agent"]["items"]] == [True, False], "the newest first"
+
+
+BROKEN = {"error": "BadReply", "message": "the line was cut"}
+
+
+@pytest.mark.parametrize("edits", [(EDIT,), ()])
+def test_one_that_breaks_off_is_kept_says_why_and_ends_as_a_failure(
+    cli: Cli, shop: Path, edits: tuple[dict[str, object], ...]
+) -> None:
+    script(tool("tree"), *edits, *[BROKEN] * 9)
+    done = ask(cli, "--json")
+    assert (done.code, "the line was cut" in done.err) == (1, True)
+    if edits:
+        found = done.json
+        assert (found["predicted"], found["end"], "the line was cut" in found["error"]) == (
+            ["cli/export.py"],
+            "broken",
+            True,
+        )
+    else:
+        assert done.out == ""
+    ledger = cli("ledger", "shop", "--json").json
+    [kept] = ledger["by_agent"]["items"]
+    assert (kept["outcome"], kept["predicted"]) == ("BadReply", ["cli/export.py"] if edits else [])
+    [row] = ledger["rows"]
+    assert row["failed_calls"] == row["calls"] - 1 - len(edits) > 0
+    assert kept["usage"]["output_tokens"] == row["output_tokens"] > 0
+    assert "BadReply" in cli("ledger", "shop").out
+
+
 def test_when_the_steps_are_used_up_the_edits_count(cli: Cli, shop: Path) -> None:
     script(tool("search_notes", query="export"), EDIT, tool("submit"))
     found = ask(cli, "--steps", "2", "--json").json

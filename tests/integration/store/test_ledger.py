@@ -10,7 +10,7 @@ import pytest
 from sleeptime.core.call import Call, Phase
 from sleeptime.core.errors import NotFound, NotText
 from sleeptime.core.price import Tier
-from sleeptime.core.query import Query
+from sleeptime.core.query import AGENT, Query
 from sleeptime.core.usage import Usage
 from sleeptime.store.store import Store
 from tests.integration.store.builders import context, learned, note
@@ -110,6 +110,28 @@ async def test_an_odd_answer_is_kept_and_an_odd_question_refused(store: Store) -
     assert (await store.queries())[0].answer == "7\ufffd2"
     with pytest.raises(NotText, match="the query holds a NUL character at character 3"):
         await store.record_query(replace(QUERY, id="other", text="how\0"))
+
+
+async def test_queries_of_agents_are_listed_newest_first_with_how_their_last_call_ended(store: Store) -> None:
+    await store.add_context(SHOP)
+    asked = replace(QUERY, route=AGENT, budget="steps:20", learned=None, notes_used=(), answer="a.py\nb.py")
+    made = [replace(asked, id=f"q{number}", at=NOON + timedelta(hours=number)) for number in range(3)]
+    for query in (*made, replace(QUERY, id="plain", learned=None)):
+        await store.record_query(query)
+    ended = replace(CALL, phase=Phase.WAKE, job_id=None)
+    for number, (query_id, outcome) in enumerate(
+        (("q1", "RateLimited"), ("q1", "ok"), ("q2", "ok"), ("q2", "BadReply"))
+    ):
+        at = NOON + timedelta(hours=5, minutes=number)
+        await store.ledger.end(replace(ended, id=str(number), query_id=query_id, outcome=outcome, at=at))
+    found = await store.agent_queries("shop", limit=2)
+    assert [(item.query, item.outcome) for item in found.items] == [(made[2], "BadReply"), (made[1], "ok")]
+    assert (found.count, found.more) == (3, 1)
+    assert (await store.agent_queries("shop", limit=9)).items[-1].query == made[0]
+    with pytest.raises(NotFound):
+        await store.agent_queries("nowhere", limit=1)
+    await store.for_tenant("other").add_context(SHOP)
+    assert (await store.for_tenant("other").agent_queries("shop", limit=9)).items == ()
 
 
 async def test_queries_of_an_unknown_context_are_not_found(store: Store) -> None:

@@ -36,6 +36,12 @@ def test_queries_are_grouped_by_whether_notes_served_them() -> None:
     assert (saving.without_notes.queries, saving.without_notes.output_tokens) == (2, 32.0)
 
 
+def test_queries_of_an_agent_are_in_neither_group() -> None:
+    assert measure_saving([*QUERIES, query("agent", 9_000), query("agent", 1)], sleep(10)) == measure_saving(
+        QUERIES, sleep(10)
+    )
+
+
 def test_difference_has_the_interval_of_two_independent_samples() -> None:
     saving = measure_saving(QUERIES, Totals()).output_tokens
     assert saving is not None
