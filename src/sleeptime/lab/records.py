@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from sleeptime.core.errors import InputError
 from sleeptime.core.note import Note, NoteKind
 from sleeptime.core.outcome import Outcome
 from sleeptime.core.usage import Usage
+from sleeptime.lab.lines import LineFile, read_lines
 from sleeptime.lab.lock import FolderLock
 from sleeptime.lab.problem import Tag
 from sleeptime.sleep.outcome import Draft
@@ -30,6 +29,8 @@ DraftKey = tuple[str, str, int]
 """Context, recipe, number of the draft."""
 
 _NAMES: Final = ("answers", "drafts", "scores")
+_SUFFIXES: Final = (".jsonl.gz", ".jsonl")
+"""Packed lines, and those that came since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +94,11 @@ class RecordBook:
         self.drafts: dict[DraftKey, Draft] = {}
         self.scores: dict[str, dict[str, float]] = {}
         """Log-probabilities of queries, by problem."""
-        self._files: dict[str, int] = {}
+        self._files: dict[str, LineFile] = {}
         self._lock = FolderLock(folder) if is_writer else None
         for name in _NAMES:
-            for where, line in _lines(folder, name):
-                try:
-                    self._take(name, line)
-                except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
-                    raise _bad_line(where, f"{type(error).__name__}: {error}") from error
+            for suffix in _SUFFIXES:
+                read_lines(folder / f"{name}{suffix}", partial(self._take, name))
 
     def add_answer(self, record: Record) -> None:
         """Keep one answer."""
@@ -130,9 +128,9 @@ class RecordBook:
             if not lines:
                 continue
             target = self.folder / f"{name}.jsonl.gz"
-            partial = target.with_suffix(".partial")
-            partial.write_bytes(gzip.compress("".join(map(_text, lines)).encode(), 9, mtime=0))
-            partial.replace(target)
+            packed = target.with_suffix(".partial")
+            packed.write_bytes(gzip.compress("".join(map(_text, lines)).encode(), 9, mtime=0))
+            packed.replace(target)
             (self.folder / f"{name}.jsonl").unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -159,63 +157,19 @@ class RecordBook:
     def _add(self, name: str, line: Mapping[str, Any]) -> None:
         if name not in self._files:
             self._claim()
-            self._files[name] = _open_whole(self.folder / f"{name}.jsonl")
-        data = _text(line).encode()
-        while data:  # at once as a rule; a disk that is nearly full takes less
-            data = data[os.write(self._files[name], data) :]
+            self._files[name] = LineFile(self.folder / f"{name}.jsonl")
+        self._files[name].add(_text(line))
         self._take(name, line)
 
     def _close_files(self) -> None:
         for file in self._files.values():
-            os.close(file)
+            file.close()
         self._files.clear()
 
 
 def has_records(folder: Path) -> bool:
     """Whether a folder holds any record."""
-    return any((folder / f"{name}{suffix}").exists() for name in _NAMES for suffix in (".jsonl", ".jsonl.gz"))
-
-
-def _open_whole(path: Path) -> int:
-    """Open to append, without the line that was being written when an earlier run was stopped."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-    size = os.fstat(file).st_size
-    start = max(0, size - 1)
-    while size and (tail := os.pread(file, size - start, start)).rfind(b"\n") < 0 and start:
-        start = max(0, start - 65536)
-    if size and (end := start + tail.rfind(b"\n") + 1) < size:
-        os.ftruncate(file, end)
-    return file
-
-
-def _lines(folder: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every line, packed ones first, with where it stands; a last one that was not ended is left out."""
-    packed, plain = folder / f"{name}.jsonl.gz", folder / f"{name}.jsonl"
-    if packed.exists():
-        try:
-            data = gzip.decompress(packed.read_bytes())
-        except (OSError, EOFError, zlib.error) as error:
-            raise InputError(f"{packed} cannot be read ({error}); remove the folder to start anew") from error
-        yield from _parsed(packed, data)
-    if plain.exists():
-        data = plain.read_bytes()
-        yield from _parsed(plain, data[: data.rfind(b"\n") + 1])
-
-
-def _parsed(path: Path, data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in enumerate(data.split(b"\n")[:-1], 1):
-        where = f"line {number} of {path}"
-        try:
-            parsed = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise _bad_line(where, str(error)) from error
-        if not isinstance(parsed, dict):
-            raise _bad_line(where, "not an object")
-        yield where, parsed
-
-
-def _bad_line(where: str, why: str) -> InputError:
-    return InputError(f"{where} is not a record ({why}); remove the line to go on without it")
+    return any((folder / f"{name}{suffix}").exists() for name in _NAMES for suffix in _SUFFIXES)
 
 
 def _text(line: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from sleeptime.core.errors import InputError
 from sleeptime.core.note import Note, NoteKind
 from sleeptime.core.usage import Usage
+from sleeptime.lab.lines import LineFile, read_lines
 from sleeptime.lab.lock import FolderLock
 from sleeptime.swe.arms import Play
 
@@ -96,27 +97,21 @@ class Book:
             self._lock = FolderLock(folder)
         except OSError as error:
             raise InputError(f"{folder} cannot be written ({error.strerror}); choose another --output") from error
+        self._files: dict[str, LineFile] = {}
         self.answers: dict[AnswerKey, Answer] = {}
         self.sleeps: dict[tuple[str, str], Slept] = {}
         try:
             self._check(about)
-            for line in self._lines(_ANSWERS):
-                paths = {name: tuple(line[name]) for name in ("predicted", "source")}
-                answer = Answer(**_with_usage(line) | paths)
-                self.answers[answer.key] = answer
-            for line in self._lines(_SLEEPS):
-                notes = tuple(_note(note) for note in line["notes"])
-                slept = Slept(**_with_usage(line) | {"notes": notes})
-                self.sleeps[slept.repository, slept.change] = slept
-        except (KeyError, TypeError, ValueError) as error:
-            self.close()
-            raise InputError(f"the records in {folder} cannot be read ({error}); choose another --output") from error
-        except InputError:
+            read_lines(folder / _ANSWERS, self._take_answer)
+            read_lines(folder / _SLEEPS, self._take_sleep)
+        except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """Let others write."""
+        """Close the files, and let others write."""
+        for file in self._files.values():
+            file.close()
         self._lock.release()
 
     def has(self, play: Play) -> bool:
@@ -134,26 +129,30 @@ class Book:
             line["notes"] = [[note.subject, note.text, list(note.depends_on)] for note in record.notes]
             self.sleeps[record.repository, record.change] = record
         name = _ANSWERS if isinstance(record, Answer) else _SLEEPS
-        with (self._folder / name).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=True) + "\n")
+        if name not in self._files:
+            self._files[name] = LineFile(self._folder / name)
+        self._files[name].add(json.dumps(line, ensure_ascii=True) + "\n")
+
+    def _take_answer(self, line: Mapping[str, Any]) -> None:
+        paths = {name: tuple(line[name]) for name in ("predicted", "source")}
+        answer = Answer(**_with_usage(line) | paths)
+        self.answers[answer.key] = answer
+
+    def _take_sleep(self, line: Mapping[str, Any]) -> None:
+        slept = Slept(**_with_usage(line) | {"notes": tuple(map(_note, line["notes"]))})
+        self.sleeps[slept.repository, slept.change] = slept
 
     def _check(self, about: Mapping[str, Any]) -> None:
         place = self._folder / _ABOUT
         if not place.exists():
             place.write_text(json.dumps(dict(about)), encoding="utf-8")
-        elif (there := json.loads(place.read_text(encoding="utf-8"))) != dict(about):
+            return
+        try:
+            there = json.loads(place.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{place} cannot be read ({error}); choose another --output") from error
+        if there != dict(about):
             raise InputError(f"{self._folder} holds records of {there}, not of {dict(about)}; choose another --output")
-
-    def _lines(self, name: str) -> list[dict[str, Any]]:
-        """Every whole line; one that was being written when a run was stopped is removed."""
-        place = self._folder / name
-        if not place.exists():
-            return []
-        data = place.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        if whole != data:
-            place.write_bytes(whole)
-        return [json.loads(line) for line in whole.splitlines()]
 
 
 def _with_usage(line: Mapping[str, Any]) -> dict[str, Any]:

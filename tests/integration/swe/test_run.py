@@ -266,15 +266,28 @@ async def test_what_cannot_be_played_is_refused_before_anything_is(plan: Plan, s
         Book(tmp_path / "records", ABOUT)
 
 
-def test_a_line_that_was_being_written_when_a_run_was_stopped_is_left_out(tmp_path: Path) -> None:
+def test_a_line_that_was_being_written_when_a_run_was_stopped_is_left_out_and_written_over(tmp_path: Path) -> None:
     (tmp_path / "about.json").write_text("{}")
     line = {"repository": "r", "arm": "index", "task": "t", "steps": 0, "seed": 0, "predicted": ["a"], "source": []}
     whole = json.dumps(line | {"usage": {}}) + "\n"
     (tmp_path / "answers.jsonl").write_text(whole + whole[:20])
     book = Book(tmp_path, {})
-    assert list(book.answers) == [("r", "index", "t", 0, 0)]
+    [answer] = book.answers.values()
+    assert answer.key == ("r", "index", "t", 0, 0)
+    book.add(replace(answer, seed=1, predicted=("caf\udce9.py",)))
     book.close()
-    assert (tmp_path / "answers.jsonl").read_text() == whole
+    assert (tmp_path / "answers.jsonl").read_text().startswith(whole)
+    again = Book(tmp_path, {})
+    assert [(kept.seed, kept.predicted) for kept in again.answers.values()] == [(0, ("a",)), (1, ("caf\udce9.py",))]
+    again.close()
+
+
+@pytest.mark.parametrize("line", ["nonsense", "[1]", "{}", '{"usage": 3}'])
+def test_a_line_that_is_no_answer_is_named_and_the_folder_is_let_go(tmp_path: Path, line: str) -> None:
+    (tmp_path / "answers.jsonl").write_text(f"{line}\n")
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"line 1 of .*answers\.jsonl is not a record"):
+            Book(tmp_path, {})
 
 
 def test_results_leave_out_what_was_not_played(plan: Plan, tmp_path: Path) -> None:
