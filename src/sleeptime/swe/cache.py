@@ -17,7 +17,7 @@ from typing import Final
 
 log = logging.getLogger(__name__)
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Counts up with every change of what is kept or of how it is worked out."""
 MANY: Final = 256
 """So many entries are put there at a time: at most these are lost in a crash."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from sleeptime.swe.blobs import Blob, BlobKey
 from sleeptime.swe.history import is_source
 from sleeptime.swe.postings import Postings
+from sleeptime.swe.roles import Roles
 from sleeptime.swe.signals import Corpus, Moment
 from sleeptime.swe.terms import TermCounts
 
@@ -50,20 +51,23 @@ def assembled(
         content=Postings.of([blobs[key].content for key in keys]),
         symbols=Postings.of([blobs[key].symbols for key in keys]),
         names=Postings.of_texts(paths),
+        roles=Roles.of(list(paths)),
         messages=Postings.of(messages),
         past=past,
     )
-    return corpus, {since: _moment(since, rows, keys, paths) for since, rows in readable.items()}
+    return corpus, {since: _moment(since, rows, keys, paths, corpus.roles) for since, rows in readable.items()}
 
 
-def _moment(since: int, rows: Listing, keys: Mapping[BlobKey, int], paths: Mapping[str, int]) -> Moment:
+def _moment(since: int, rows: Listing, keys: Mapping[BlobKey, int], paths: Mapping[str, int], roles: Roles) -> Moment:
     import numpy as np
 
+    names = np.array([paths[path] for path, _, _ in rows], np.int32)
     return Moment(
         since=since,
         files=np.array([file for _, file, _ in rows], np.int32),
         paths=tuple(path for path, _, _ in rows),
         blobs=np.array([keys[key] for _, _, key in rows], np.int32),
-        names=np.array([paths[path] for path, _, _ in rows], np.int32),
+        names=names,
+        roles=roles.among(names),
         is_source=np.array([is_source(path) for path, _, _ in rows], bool),
     )

@@ -1,9 +1,9 @@
-"""Fusion: from the ranks that the signals give a file to how likely a change touches it, and how many files to name.
+"""Fusion: from the scores that the signals give a file to how likely a change touches it, and how many files to name.
 
 Weighted reciprocal ranks (Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion outperforms Condorcet and individual
-rank learning methods", 2009) are added up and read as log odds: logistic regression, held near the weights below
-(`PRIOR`) by a ridge, so that a few replays shift them and none leave them as they are. Of the files so ordered as many
-are named as promise the best F1.
+rank learning methods", 2009), each tempered by how near the score is to the best one, are added up and read as log
+odds: logistic regression, held near the weights below (`PRIOR`) by a ridge, so that a few replays shift them and none
+leave them as they are. Of the files so ordered as many are named as promise the best F1.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ if TYPE_CHECKING:
     import numpy as np
 
 K: Final = 20
-"""How flat reciprocal ranks are: the file in place K + 2 counts about half as much as the first."""
+"""How flat reciprocal ranks are: that of the file in place K + 2 is half of the first one's."""
 MAX_RANK: Final = 60
 """Files further down count as not found by a signal."""
 PRIOR: Final = {
-    "content": 2.2,
-    "symbols": 0.4,
-    "path": 1.3,
-    "messages": 1.4,
-    "similar": 0.6,
-    "together": 1.5,
-    "recent": 0.9,
-    "source": 0.3,
-    "bias": -6.1,
+    "content": 2.7,
+    "symbols": 0.1,
+    "path": 0.8,
+    "messages": 1.3,
+    "similar": 0.5,
+    "analogous": 2.1,
+    "together": 1.2,
+    "recent": 1.1,
+    "source": 0.4,
+    "bias": -6.6,
 }
 """Log odds of the file that a signal puts first; of source code; and of any file."""
 RIDGE: Final = 2.0
@@ -44,13 +45,13 @@ class Evidence:
     """What the signals said of one past change, and what it touched.
 
     Args:
-        ranks: of the files that any signal found, uint8 ``(n, 7)``, from 1; 0 where a signal did not find it.
+        strengths: of the files that any signal found, as `strengths` gives them, float32 ``(n, 8)``.
         is_source: whether each is source code, bool ``(n,)``.
         is_touched: whether the change touched it, bool ``(n,)``.
         others: how many files no signal found: source or not, touched or not, int64 ``(2, 2)``.
     """
 
-    ranks: np.ndarray
+    strengths: np.ndarray
     is_source: np.ndarray
     is_touched: np.ndarray
     others: np.ndarray
@@ -59,8 +60,9 @@ class Evidence:
         """As bytes."""
         import numpy as np
 
-        flags = np.stack([self.is_source, self.is_touched], axis=1).astype(np.uint8)
-        return self.others.astype("<i8").tobytes() + np.hstack([self.ranks, flags]).astype(np.uint8).tobytes()
+        flags = np.stack([self.is_source, self.is_touched]).astype(np.uint8)
+        arrays = (self.others.astype("<i8"), self.strengths.astype("<f4"), flags)
+        return b"".join(array.tobytes() for array in arrays)
 
     @classmethod
     def unpacked(cls, data: bytes) -> Evidence:
@@ -68,28 +70,35 @@ class Evidence:
         import numpy as np
 
         others = np.frombuffer(data, "<i8", 4).reshape(2, 2)
-        rows = np.frombuffer(data, np.uint8, offset=32).reshape(-1, len(NAMES) + 2)
-        return cls(rows[:, :-2], rows[:, -2].astype(bool), rows[:, -1].astype(bool), others)
+        num = (len(data) - others.nbytes) // (4 * len(NAMES) + 2)
+        found = np.frombuffer(data, "<f4", num * len(NAMES), others.nbytes).reshape(num, len(NAMES))
+        flags = np.frombuffer(data, np.uint8, 2 * num, others.nbytes + found.nbytes).reshape(2, num).astype(bool)
+        return cls(found, flags[0], flags[1], others)
 
 
-def ranked(scores: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The rank of each file by each signal, uint8 ``(F, 7)``; equal scores go in the order of the files."""
+def strengths(scores: Mapping[str, np.ndarray]) -> np.ndarray:
+    """How strongly each signal speaks for each file, float32 ``(F, 8)``: 1 for the first, 0 for one it did not find.
+
+    The geometric mean of the reciprocal rank and of the share of the best score: a rank alone would say as much for a
+    file that is first by chance as for one that stands out. Equal scores go in the order of the files.
+    """
     import numpy as np
 
-    ranks = np.zeros((len(next(iter(scores.values()))), len(NAMES)), np.uint8)
+    found = np.zeros((len(next(iter(scores.values()))), len(NAMES)), np.float32)
     for column, name in enumerate(NAMES):
         best = np.argsort(-scores[name], kind="stable")[:MAX_RANK]
         best = best[scores[name][best] > 0]
-        ranks[best, column] = np.arange(1, len(best) + 1)
-    return ranks
+        if len(best):
+            reciprocal = (K + 1) / (K + 1 + np.arange(len(best)))
+            found[best, column] = np.sqrt(reciprocal * scores[name][best] / scores[name][best[0]])
+    return found
 
 
-def features(ranks: np.ndarray, is_source: np.ndarray) -> np.ndarray:
-    """What the weights are for: reciprocal ranks, 1 for the first; source code; and a constant. float64 ``(F, 9)``."""
+def features(found: np.ndarray, is_source: np.ndarray) -> np.ndarray:
+    """What the weights are for: `strengths`; source code; and a constant. float64 ``(F, 10)``."""
     import numpy as np
 
-    reciprocal = np.where(ranks > 0, (K + 1) / (K + ranks.astype(float)), 0.0)
-    return np.hstack([reciprocal, is_source[:, None], np.ones((len(ranks), 1))])
+    return np.hstack([found.astype(float), is_source[:, None], np.ones((len(found), 1))])
 
 
 def prior() -> np.ndarray:
@@ -133,13 +142,13 @@ def _rows(replayed: Sequence[Evidence]) -> tuple[np.ndarray, np.ndarray, np.ndar
     """Features, truth and number of the files of all replays; those that no signal found are put together."""
     import numpy as np
 
-    ranks = np.vstack([evidence.ranks for evidence in replayed])
+    found = np.vstack([evidence.strengths for evidence in replayed])
     is_source = np.concatenate([evidence.is_source for evidence in replayed])
     truth = np.concatenate([evidence.is_touched for evidence in replayed])
     others = sum((evidence.others for evidence in replayed), np.zeros((2, 2), np.int64))
-    none = features(np.zeros((4, len(NAMES)), np.uint8), np.array([False, False, True, True]))
+    none = features(np.zeros((4, len(NAMES))), np.array([False, False, True, True]))
     return (
-        np.vstack([features(ranks, is_source), none]),
+        np.vstack([features(found, is_source), none]),
         np.concatenate([truth, [False, True, False, True]]).astype(float),
         np.concatenate([np.ones(len(truth)), others.ravel()]),
     )

@@ -15,7 +15,7 @@ from sleeptime.swe.blobs import BlobKey, load_blobs
 from sleeptime.swe.cache import Cache
 from sleeptime.swe.corpus import NOW, Listing, assembled, listing
 from sleeptime.swe.extra import need_extra
-from sleeptime.swe.fusion import features, fit, num_named, probabilities, ranked
+from sleeptime.swe.fusion import features, fit, num_named, probabilities, strengths
 from sleeptime.swe.mainline import load_mainline
 from sleeptime.swe.past import Past
 from sleeptime.swe.query import Query
@@ -123,9 +123,9 @@ class Index:
             query: what is asked for, in words: a title, an issue, a message.
             limit: at most so many; fewer when fewer have anything to do with it.
         """
-        searched, ranks, likely, order = self._ranked(query)
-        order = order[(ranks[order][:, _OF_QUERY] > 0).any(axis=1)]
-        reasons = Reasons(self._corpus, self._moment, Query.of(query), searched, ranks, self._weights)
+        searched, found, likely, order = self._ranked(query)
+        order = order[(found[order][:, _OF_QUERY] > 0).any(axis=1)]
+        reasons = Reasons(self._corpus, self._moment, Query.of(query), searched, found, self._weights)
         return tuple(
             Found(self.paths[place], round(float(likely[place]), 6), reasons.of(int(place)))
             for place in order[: max(0, limit)]
@@ -157,11 +157,11 @@ class Index:
         return tuple(self.paths[place] for place in np.argsort(-scores, kind="stable") if scores[place] > 0)
 
     def _ranked(self, query: str) -> tuple[Searched, np.ndarray, np.ndarray, np.ndarray]:
-        """The signals, the rank of each file by each of them, how likely it is touched, and the order of the found."""
+        """The signals, how strongly each speaks for each file, how likely it is touched, and the order of the found."""
         import numpy as np
 
         searched = Searched(self._corpus, self._moment, Query.of(query).weights)
-        ranks = ranked(searched.scores())
-        likely = probabilities(self._weights, features(ranks, self._moment.is_source))
+        found = strengths(searched.scores())
+        likely = probabilities(self._weights, features(found, self._moment.is_source))
         order = np.argsort(-likely, kind="stable")
-        return searched, ranks, likely, order[(ranks[order] > 0).any(axis=1)]
+        return searched, found, likely, order[(found[order] > 0).any(axis=1)]

@@ -28,7 +28,7 @@ class Reasons:
         moment: when.
         query: what was asked.
         searched: its signals.
-        ranks: of each file by each signal.
+        strengths: how strongly each signal speaks for each file.
         weights: of the signals.
     """
 
@@ -38,14 +38,14 @@ class Reasons:
         moment: Moment,
         query: Query,
         searched: Searched,
-        ranks: np.ndarray,
+        strengths: np.ndarray,
         weights: np.ndarray,
     ) -> None:
         self._corpus = corpus
         self._moment = moment
         self._query = query
         self._searched = searched
-        self._ranks = ranks
+        self._strengths = strengths
         self._weights = weights
         self._held: dict[str, dict[int, tuple[set[int], float]]] = {}
         self._similar = searched.similar_commits()
@@ -55,18 +55,17 @@ class Reasons:
             "path": lambda place: self._words("path", corpus.names, moment.names, place),
             "messages": self._messages,
             "similar": self._similar_change,
+            "analogous": self._analogous,
             "together": self._together,
             "recent": self._recent,
         }
 
     def of(self, place: int) -> tuple[str, ...]:
         """The strongest reasons for a file, by its place among the files."""
-        from sleeptime.swe.fusion import K
-
         found = [
-            (-float(self._weights[column]) / (K + int(self._ranks[place, column])), column, name)
+            (-float(self._weights[column] * self._strengths[place, column]), column, name)
             for column, name in enumerate(NAMES)
-            if self._ranks[place, column] > 0 and self._weights[column] > 0
+            if self._strengths[place, column] > 0 and self._weights[column] > 0
         ]
         told = (self._told[name](place) for _, _, name in sorted(found))
         return tuple([reason for reason in told if reason][:MAX_REASONS])
@@ -99,9 +98,25 @@ class Reasons:
         commits = set(self._commits(place).tolist())
         for commit, _ in self._similar:
             if commit in commits:
-                told = self._corpus.past.commits[commit]
-                return f'similar change {told.id[:8]}: "{printable(told.title)[:_MAX_TITLE_CHARS]}"'
+                return f"similar change {self._change(commit)}"
         return ""
+
+    def _analogous(self, place: int) -> str:
+        import numpy as np
+
+        moment = self._moment
+        mine = moment.roles.of_paths(np.array([place]))
+        same = set(moment.roles.paths[np.isin(moment.roles.roles, mine)].tolist()) - {place}
+        files = {int(moment.files[other]): moment.paths[other] for other in same}
+        for commit, _ in self._similar:
+            like = next((file for file in self._corpus.past.of_commit(commit).tolist() if file in files), None)
+            if like is not None:
+                return f"like {printable(files[like])} in {self._change(commit)}"
+        return ""
+
+    def _change(self, commit: int) -> str:
+        told = self._corpus.past.commits[commit]
+        return f'{told.id[:8]}: "{printable(told.title)[:_MAX_TITLE_CHARS]}"'
 
     def _together(self, place: int) -> str:
         mine = set(self._commits(place).tolist())

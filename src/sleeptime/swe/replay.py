@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sleeptime.swe.cache import Cache
-from sleeptime.swe.fusion import Evidence, ranked
+from sleeptime.swe.fusion import Evidence, strengths
 from sleeptime.swe.history import is_source
 from sleeptime.swe.query import Query
 from sleeptime.swe.signals import Corpus, Moment, Searched
@@ -125,10 +125,10 @@ def _evidence(corpus: Corpus, moment: Moment, commit: Commit) -> Evidence:
     """What the signals say of a commit at the moment before it."""
     import numpy as np
 
-    ranks = ranked(Searched(corpus, moment, Query.of(commit.message).weights).scores())
+    found = strengths(Searched(corpus, moment, Query.of(commit.message).weights).scores())
     truth = {change.path for change in commit.changes if change.status == "modified"}
     is_touched = np.array([path in truth for path in moment.paths], bool)
-    is_found = (ranks > 0).any(axis=1)
+    is_found = (found > 0).any(axis=1)
     others = np.zeros((2, 2), np.int64)
     np.add.at(others, (moment.is_source[~is_found].astype(int), is_touched[~is_found].astype(int)), 1)
-    return Evidence(ranks[is_found], moment.is_source[is_found], is_touched[is_found], others)
+    return Evidence(found[is_found], moment.is_source[is_found], is_touched[is_found], others)

@@ -6,6 +6,7 @@ symbols    names that it defines
 path       words of its path
 messages   words of the commits that touched it
 similar    it was touched by commits whose messages read like the query
+analogous  such commits touched what is for another thing what this file is for the one that the query is about
 together   it changed together with the files that the other signals put first
 recent     it is touched often, and was lately
 =========  ==========================================================================================
@@ -20,13 +21,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sleeptime.swe.postings import K1, B, Postings, idf
+from sleeptime.swe.roles import Roles
 
 if TYPE_CHECKING:
     import numpy as np
 
     from sleeptime.swe.past import Past
 
-NAMES: Final = ("content", "symbols", "path", "messages", "similar", "together", "recent")
+NAMES: Final = ("content", "symbols", "path", "messages", "similar", "analogous", "together", "recent")
 
 MAX_FILES: Final = 40
 """Commits that touch more files say little of what belongs together."""
@@ -49,6 +51,7 @@ class Corpus:
         content: words of blobs.
         symbols: names that blobs define, under the same numbers.
         names: words of paths.
+        roles: which paths play the same part for different things, under the same numbers.
         messages: words of commits, by their numbers.
         past: the commits.
     """
@@ -56,6 +59,7 @@ class Corpus:
     content: Postings
     symbols: Postings
     names: Postings
+    roles: Roles
     messages: Postings
     past: Past
 
@@ -70,6 +74,7 @@ class Moment:
         paths: of each.
         blobs: its number in `Corpus.content`, int32 ``(F,)``.
         names: its number in `Corpus.names`, int32 ``(F,)``.
+        roles: which of the files play the same part for different things.
         is_source: whether it is source code, bool ``(F,)``.
     """
 
@@ -78,6 +83,7 @@ class Moment:
     paths: tuple[str, ...]
     blobs: np.ndarray
     names: np.ndarray
+    roles: Roles
     is_source: np.ndarray
 
 
@@ -99,6 +105,8 @@ class Searched:
 
     def scores(self) -> dict[str, np.ndarray]:
         """Every signal, by name: the score of each file, float64 ``(F,)``, at least 0."""
+        import numpy as np
+
         moment, corpus = self._moment, self._corpus
         found = {
             "content": self._bm25(corpus.content, moment.blobs),
@@ -108,16 +116,21 @@ class Searched:
             "similar": self.similar(),
             "recent": self.recent(),
         }
-        self.seeded = self.seeds(found)
-        return {**found, "together": self.together(self.seeded)}
+        about = sum((share * _relative(found[name]) for name, share in _SEEDING.items()), np.zeros(len(moment.files)))
+        self.seeded = self.seeds(about)
+        return {**found, "analogous": self.analogous(about), "together": self.together(self.seeded)}
 
-    def seeds(self, found: Mapping[str, np.ndarray]) -> dict[int, float]:
-        """The files that the other signals put first, by their place among the files, and how surely."""
+    def seeds(self, about: np.ndarray) -> dict[int, float]:
+        """The files that the other signals put first, by their place among the files, and how surely.
+
+        Args:
+            about: how much each file has to do with the query.
+        """
         import numpy as np
 
-        total = sum((share * _relative(found[name]) for name, share in _SEEDING.items()), np.zeros(1)) ** 2
-        best = np.argsort(-total, kind="stable")[:NUM_SEEDS]
-        return {int(place): float(total[place]) for place in best if total[place] > 0}
+        sure = about**2
+        best = np.argsort(-sure, kind="stable")[:NUM_SEEDS]
+        return {int(place): float(sure[place]) for place in best if sure[place] > 0}
 
     def _bm25(self, postings: Postings, numbers: np.ndarray) -> np.ndarray:
         import numpy as np
@@ -160,18 +173,44 @@ class Searched:
         best = np.argsort(-scores, kind="stable")[:NUM_SIMILAR]
         return [(int(commit), float(scores[commit])) for commit in best if scores[commit] > 0]
 
+    def _weighed_commits(self) -> list[tuple[int, float]]:
+        """The similar commits, each with how much it says of one of its files."""
+        found = self.similar_commits()
+        return [
+            (commit, (score / found[0][1]) ** 2 / len(self._past.of_commit(commit)) ** 0.5) for commit, score in found
+        ]
+
     def similar(self) -> np.ndarray:
         """How much of what reads like the query touched each file."""
         import numpy as np
 
-        past = self._past
-        scores = np.zeros(len(past.versions))
-        found = self.similar_commits()
-        for commit, value in found:
-            files = past.of_commit(commit)
-            scores[files] += (value / found[0][1]) ** 2 / np.sqrt(len(files))
+        scores = np.zeros(len(self._past.versions))
+        for commit, weight in self._weighed_commits():
+            scores[self._past.of_commit(commit)] += weight
         taken: np.ndarray = scores[self._moment.files]
         return taken
+
+    def analogous(self, about: np.ndarray) -> np.ndarray:
+        """How much of what reads like the query touched a file of the same role, times how much its subject is meant.
+
+        Args:
+            about: how much each file has to do with the query.
+        """
+        import numpy as np
+
+        moment, roles = self._moment, self._moment.roles
+        scores = np.zeros(len(moment.files))
+        if not len(roles.paths):
+            return scores
+        places = np.full(len(self._past.versions), -1)
+        places[moment.files] = np.arange(len(moment.files))
+        touched = np.zeros(int(roles.roles.max()) + 1)
+        for commit, weight in self._weighed_commits():
+            there = places[self._past.of_commit(commit)]
+            touched[roles.of_paths(there[there >= 0])] += weight
+        meant = np.bincount(roles.subjects, about[roles.paths]) / np.maximum(np.bincount(roles.subjects), 1)
+        np.maximum.at(scores, roles.paths, touched[roles.roles] * meant[roles.subjects])
+        return scores
 
     def recent(self) -> np.ndarray:
         """How often each file was touched, of late above all."""

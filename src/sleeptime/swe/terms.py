@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -144,21 +145,38 @@ def words_of(text: str) -> list[str]:
 @lru_cache(maxsize=1 << 18)
 def term_ids(word: str) -> tuple[int, ...]:
     """The terms of one word, as numbers."""
-    return tuple(
-        int.from_bytes(hashlib.blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-        for term in _terms_of(word)
-    )
+    return tuple(map(term_id, _terms_of(word)))
+
+
+def term_id(term: str) -> int:
+    """A term as a number."""
+    return int.from_bytes(hashlib.blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 def _terms_of(word: str) -> tuple[str, ...]:
+    pieces = _pieces_of(word)
+    whole = ["".join(pieces)] if len(pieces) > 1 else []
+    return tuple(dict.fromkeys([*whole, *_stems_of(pieces)]))
+
+
+def stems_of(word: str) -> list[str]:
+    """The stems of the words of an identifier, in their order.
+
+    >>> stems_of("exportersOfCsv")
+    ['export', 'csv']
+    """
+    return _stems_of(_pieces_of(word))
+
+
+def _stems_of(pieces: Sequence[str]) -> list[str]:
+    return [stem(piece) for piece in pieces if len(piece) > 1 and piece not in _STOP_WORDS]
+
+
+def _pieces_of(word: str) -> list[str]:
+    """The words of an identifier; none of what is data."""
     if len(word) > MAX_WORD_CHARS:
-        return ()
-    split = _PIECE.findall(word) if word.isascii() else word.split("_")
-    pieces = [piece.casefold() for piece in split]
-    stems = [stem(piece) for piece in pieces if len(piece) > 1 and piece not in _STOP_WORDS]
-    if len(pieces) > 1:
-        stems.insert(0, "".join(pieces))
-    return tuple(dict.fromkeys(stems))
+        return []
+    return [piece.casefold() for piece in (_PIECE.findall(word) if word.isascii() else word.split("_"))]
 
 
 def stem(word: str) -> str:

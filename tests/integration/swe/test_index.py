@@ -52,6 +52,24 @@ def test_files_are_found_by_words_names_paths_and_by_what_changed_with_them(tmp_
     assert any('"let rows be written as a table"' in r for f in index.search("rows as a table") for r in f.reasons)
 
 
+def test_what_a_change_did_for_one_thing_tells_what_it_takes_for_another(tmp_path: Path) -> None:
+    history = History(tmp_path / "repo", is_bare=True)
+    things, layers = ("order", "parcel", "invoice"), ("core/{}.py", "store/{}_rows.py", "api/{}s.py", "pages/{}.py")
+    history.commit("begin", {layer.format(thing): f"{thing} = 0\n" for thing in things for layer in layers})
+    history.commit("let an order be undone", {"core/order.py": "order = 1\n", "store/order_rows.py": "order = 1\n"})
+    history.commit("quicker pages of a parcel", {"pages/parcel.py": "parcel = 1\n", "api/parcels.py": "parcel = 1\n"})
+    index = Index.build(Repository.open(tmp_path / "repo"))
+    assert set(index.signal("analogous", "let an invoice be undone")[:2]) == {
+        "core/invoice.py",
+        "store/invoice_rows.py",
+    }
+    found = index.search("let an invoice be undone")
+    assert {file.path for file in found[:2]} == {"core/invoice.py", "store/invoice_rows.py"}
+    [reason] = [reason for file in found[:1] for reason in file.reasons if reason.startswith("like ")]
+    assert "order" in reason
+    assert '"let an order be undone"' in reason
+
+
 def test_nothing_of_a_later_commit_is_known(tmp_path: Path) -> None:
     history = _shop(tmp_path / "repo")
     base = history.head

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sleeptime.swe.fusion import MAX_RANK, Evidence, features, fit, num_named, prior, probabilities, ranked
+from sleeptime.swe.fusion import MAX_RANK, Evidence, features, fit, num_named, prior, probabilities, strengths
 from sleeptime.swe.signals import NAMES
 
 
@@ -13,21 +13,28 @@ def _scores(**given: list[float]) -> dict[str, np.ndarray]:
     return {name: np.array(given.get(name, [0.0] * size)) for name in NAMES}
 
 
-def test_files_are_ranked_by_score_and_those_without_one_not_at_all() -> None:
-    ranks = ranked(_scores(content=[0.0, 2.0, 5.0, 2.0]))
-    assert ranks[:, NAMES.index("content")].tolist() == [0, 2, 1, 3]
-    assert not ranks[:, NAMES.index("path")].any()
+def test_the_first_file_of_a_signal_counts_in_full_and_one_that_it_did_not_find_not_at_all() -> None:
+    found = strengths(_scores(content=[0.0, 2.0, 5.0, 2.0]))
+    content = found[:, NAMES.index("content")]
+    assert content[2] == 1
+    assert content[1] > content[3] > content[0] == 0
+    assert not found[:, NAMES.index("path")].any()
+
+
+def test_a_file_near_the_best_score_counts_more_than_one_of_the_same_rank_that_is_far_from_it() -> None:
+    found = strengths(_scores(content=[5.0, 4.9], path=[5.0, 0.1]))
+    assert found[1, NAMES.index("content")] > found[1, NAMES.index("path")] > 0
 
 
 def test_a_signal_finds_no_more_than_its_first_files() -> None:
-    assert (ranked(_scores(content=[1.0] * (MAX_RANK + 9)))[:, 0] > 0).sum() == MAX_RANK
+    assert (strengths(_scores(content=[1.0] * (MAX_RANK + 9)))[:, 0] > 0).sum() == MAX_RANK
 
 
 def _evidence(rng: np.random.Generator, telling: str) -> Evidence:
     """A change of the five files that one signal puts first, and the others anywhere."""
-    ranks = np.stack([rng.permutation(40) + 1 for _ in NAMES], axis=1).astype(np.uint8)
-    is_touched = ranks[:, NAMES.index(telling)] <= 5
-    return Evidence(ranks, np.ones(40, bool), is_touched, np.zeros((2, 2), np.int64))
+    found = strengths({name: rng.permutation(40) + 1.0 for name in NAMES})
+    is_touched = found[:, NAMES.index(telling)] > np.sort(found[:, NAMES.index(telling)])[-6]
+    return Evidence(found, np.ones(40, bool), is_touched, np.zeros((2, 2), np.int64))
 
 
 def test_no_replay_leaves_the_weights_and_replays_shift_them_to_the_signal_that_tells() -> None:
@@ -45,9 +52,9 @@ def test_the_same_evidence_gives_the_same_weights_after_it_was_kept() -> None:
 
 
 def test_a_file_that_more_signals_find_is_likelier() -> None:
-    ranks = np.zeros((2, len(NAMES)), np.uint8)
-    ranks[0, 0], ranks[1, :3] = 1, 1
-    likely = probabilities(prior(), features(ranks, np.array([True, True])))
+    found = np.zeros((2, len(NAMES)))
+    found[0, 0], found[1, :3] = 1, 1
+    likely = probabilities(prior(), features(found, np.array([True, True])))
     assert likely[1] > likely[0]
 
 
