@@ -54,6 +54,8 @@ def printable(name: str) -> str:
     Bytes of a file name that are not UTF-8 become `\\xNN`; other characters that do not print (line breaks, terminal
     controls, direction marks) become their Python escape.
     """
+    if name.isprintable():  # as nearly all are, of which there may be many
+        return name
     return "".join(char if char.isprintable() else _escaped(char) for char in name)
 
 

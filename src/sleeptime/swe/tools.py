@@ -42,6 +42,8 @@ MAX_PATTERN_CHARS: Final = 300
 MAX_REPEATED_CHARS: Final = 300_000
 """Length of a pattern times its counts, such as ``{40}``: a group is compiled as often as it may be repeated."""
 MAX_GREP_S: Final = 5.0
+_CALLS: Final = re.compile(r"(?<!\\)(?:\\\\)*\(\?(?:R|[+-]?[0-9]|&|P(?![<=]))")
+"""Calls of groups, and of the pattern itself: those fill a gigabyte of memory before any time has passed."""
 
 
 class Tools:
@@ -165,19 +167,12 @@ class Tools:
         if len(changes) > MAX_RELATED_FILES:
             yield f"  (and {len(changes) - MAX_RELATED_FILES:,} more files)"
 
-    @cached_property
-    def _shown_paths(self) -> dict[str, str]:
-        """Path of each file, by the path as it is shown."""
-        return {printable(path): path for path in self._repository.files()}
-
     def _file(self, path: str) -> File:
-        files = self._repository.files()
         plain = _plain(path)
-        found = files.get(plain) or files.get(self._shown_paths.get(plain, ""))
+        found = self._repository.files().get(self._repository.path_of(plain))
         if found is None:
-            is_folder = any(known.startswith(f"{plain}/") for known in self._shown_paths)
-            what = "is a folder; see tree" if is_folder or not plain else "is not there; see tree"
-            raise InputError(f"'{printable(plain)[:200]}' {what}")
+            what = "is a folder" if not plain or self._inside(plain) else "is not there"
+            raise InputError(f"'{printable(plain)[:200]}' {what}; see tree")
         return found
 
     def _below(self, path: str) -> tuple[str, list[File]]:
@@ -187,25 +182,39 @@ class Tools:
             if not files:
                 raise InputError("the commit has no files")
             return "", list(files.values())
-        real = plain if plain in files else self._shown_paths.get(plain)
-        if real is not None:
+        real = self._repository.path_of(plain)
+        if real in files:
             return real, [files[real]]
-        below = [files[name] for shown, name in self._shown_paths.items() if shown.startswith(f"{plain}/")]
+        below = self._inside(plain)
         if not below:
             raise InputError(f"'{printable(plain)[:200]}' is not there; see tree")
         folder = "/".join(below[0].path.split("/")[: plain.count("/") + 1])
         return folder, below
 
+    def _inside(self, folder: str) -> list[File]:
+        """The files below the folder that is shown so."""
+        return [file for file in self._repository.files().values() if printable(file.path).startswith(f"{folder}/")]
+
     def _matches(self, compiled: Pattern[str], path: str, ends_at: float) -> Iterator[tuple[str, int, str]]:
         for file in self._below(path)[1]:
             if file.kind is not FileKind.TEXT:
                 continue
+            _left_s(ends_at)  # before the file is read
             for number, line in enumerate(_lines(self._repository.text(file.path)), 1):
-                left_s = ends_at - time.monotonic()
-                if left_s <= 0:
-                    raise TimeoutError
-                if compiled.search(line, 0, 10 * MAX_LINE_CHARS, timeout=left_s):
+                if compiled.search(line, 0, 10 * MAX_LINE_CHARS, timeout=_left_s(ends_at)):
                     yield file.path, number, line
+
+
+def _left_s(ends_at: float) -> float:
+    """Seconds that are left.
+
+    Raises:
+        TimeoutError: none are.
+    """
+    left_s = ends_at - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError
+    return left_s
 
 
 def _compiled(pattern: str) -> Pattern[str]:
@@ -217,6 +226,8 @@ def _compiled(pattern: str) -> Pattern[str]:
     counts = (max(map(int, re.findall(r"\d+", braced)), default=1) for braced in re.findall(r"\{[^}]*", pattern))
     if len(pattern) * math.prod(max(1, count) for count in counts) > MAX_REPEATED_CHARS:
         raise InputError("the counts in the pattern are too large together; write * or + for some")
+    if _CALLS.search(pattern):
+        raise InputError("a pattern does not call a group or itself, as (?R), (?1) and (?&name) do; write it out")
     try:
         return regex.compile(pattern)
     except (regex.error, ValueError, OverflowError, RecursionError) as error:

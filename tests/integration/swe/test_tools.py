@@ -125,6 +125,39 @@ def test_a_pattern_that_would_fill_the_memory_is_refused(tools: Tools, pattern: 
         tools.grep(pattern)
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    ["(?R)?a(?R)?b", "((?1)?a|b)+c", "((?-1)?a)+b", r"\\(?R)?", "(?<n>a(?&n)?)+b", "(?P<n>a(?P>n)?)+b", "(?0)?a"],
+)
+def test_a_pattern_that_calls_itself_is_refused(tools: Tools, pattern: str) -> None:
+    with pytest.raises(InputError, match="does not call a group or itself"):
+        tools.grep(pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"def\(?R?", r"(?P<n>d)ef", "(?i:DEF)", "(?i)(?-i:def)", "(?:def)", "(?<n>d)ef|(?P=n)x"]
+)
+def test_other_groups_are_no_calls(tools: Tools, pattern: str) -> None:
+    assert tools.grep(pattern, "src/cart.py") == "src/cart.py:4: def total(prices):"
+
+
+class CountingRepository(Repository):
+    num_texts = 0
+
+    def text(self, path: str) -> str:
+        self.num_texts += 1
+        return super().text(path)
+
+
+def test_a_grep_whose_time_is_over_reads_no_further_file(history: History) -> None:
+    history.commit("first", {"a.txt": "aa\n", "b.txt": "aa\n"})
+    repository = CountingRepository.open(history.path)
+    assert isinstance(repository, CountingRepository)
+    with pytest.raises(InputError, match="takes longer than 0 s"):
+        Tools(repository, max_grep_s=0).grep("aa")
+    assert repository.num_texts == 0
+
+
 def test_an_outline_tells_what_a_file_defines(tools: Tools) -> None:
     assert tools.outline("src/cart.py").splitlines() == ["4-5\tfunction total", "8-9\tclass Cart"]
     with pytest.raises(InputError, match="no outline"):
