@@ -111,12 +111,12 @@ class Scratch:
         self._edited.setdefault(path, before)
 
     def diff(self) -> str:
-        """All edits as one unified diff."""
+        """All edits as one unified diff, which git applies."""
         texts: list[str] = []
         for path in (*self.modified, *self.created):
             before, after = lines_of(self._edited[path]), lines_of(self.text(path))
-            source = f"a/{path}" if path in self._repository.files() else "/dev/null"
-            texts += difflib.unified_diff(before, after, source, f"b/{path}")
+            source = _quoted(f"a/{path}") if path in self._repository.files() else "/dev/null"
+            texts += difflib.unified_diff(before, after, source, _quoted(f"b/{path}"))
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in texts)
 
     def _check(self, path: str) -> None:
@@ -149,6 +149,14 @@ class Scratch:
 def lines_of(text: str) -> list[str]:
     """Lines as git counts them: they end with a line feed, and with nothing else."""
     return [line for line in re.split(r"(?<=\n)", text) if line]
+
+
+def _quoted(name: str) -> str:
+    """A name as git writes it in a diff: in quotes, with the octal codes of bytes, where it does not print."""
+    if name.isprintable() and '"' not in name:
+        return name
+    data = name.encode("utf-8", "surrogateescape")
+    return '"{}"'.format(re.sub(rb"[^ !#-~]", lambda found: b"\\%03o" % ord(found[0]), data).decode())
 
 
 def _num_bytes(name: str) -> int:

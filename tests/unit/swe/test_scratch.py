@@ -10,7 +10,7 @@ import pytest
 from sleeptime.core.errors import InputError
 from sleeptime.swe.repository import Repository
 from sleeptime.swe.scratch import Scratch
-from tests.support.repositories import Files, History, Link, Submodule
+from tests.support.repositories import Files, History, Link, Submodule, run_git
 
 FILES: Files = {
     "cli/export.py": "def export():\n    return 1\n\n\ndef other():\n    return 1\n",
@@ -153,6 +153,23 @@ def test_a_name_that_does_not_print_is_edited_as_it_is_shown(tmp_path: Path) -> 
         assert scratch.has(r"caf\xe9.py")
         assert scratch.text(r"a\nb.py") == "x = 2\n"
         assert scratch.modified == ("a\nb.py", "caf\udce9.py")
+
+
+def test_a_diff_prints_whatever_files_are_called_and_git_applies_it(tmp_path: Path) -> None:
+    history = History(tmp_path / "odd")
+    names: tuple[str | bytes, ...] = (b"caf\xe9.py", "a\nb.py", 'say "x".py', "\x1b[2J.py", "\u202egnp.py", "é.py")
+    history.commit("first", dict.fromkeys(names, "x = 1\n"))
+    run_git("reset", "-q", "--hard", cwd=history.path)
+    with Scratch(Repository.open(history.path)) as scratch:
+        for path in Repository.open(history.path).files():
+            scratch.edit(path, "1", "2")
+        patch = scratch.diff()
+    headers = [line for line in patch.splitlines() if line.startswith(("---", "+++"))]
+    assert len(headers) == 2 * len(names)
+    assert all(line.isprintable() for line in patch.split("\n"))
+    (tmp_path / "patch").write_text(patch)
+    run_git("apply", "../patch", cwd=history.path)
+    assert {file.read_text() for file in history.path.glob("*.py")} == {"x = 2\n"}
 
 
 def test_lines_of_a_diff_are_those_of_git(tmp_path: Path) -> None:
