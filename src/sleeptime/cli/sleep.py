@@ -89,7 +89,7 @@ def sleep(
             return await sleeptime.plan(name)
 
         planned = run(plan, **given)
-        print_json(_plan_dict(planned)) if as_json else _show_plan(planned)
+        print_json(plan_dict(planned)) if as_json else show_plan(planned)
         return
     with progress_bar(f"sleeping on {name}") as bar:
 
@@ -150,7 +150,8 @@ def _show(slept: Slept) -> None:
     say(f"{read:,} tokens in, {usage.output_tokens:,} out, {usd(slept.cost_usd)}")
 
 
-def _plan_dict(plan: SleepPlan) -> dict[str, Any]:
+def plan_dict(plan: SleepPlan) -> dict[str, Any]:
+    """What a sleep would do, for `--json`."""
     return {
         "dry_run": True,
         "context": plan.context,
@@ -168,7 +169,8 @@ def _plan_dict(plan: SleepPlan) -> dict[str, Any]:
     }
 
 
-def _show_plan(plan: SleepPlan) -> None:
+def show_plan(plan: SleepPlan) -> None:
+    """What a sleep would do, for people."""
     from sleeptime.cli.output import hint, print_table, usd
 
     rows = [

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sleeptime.core.usage import Usage
+from sleeptime.models.scripted import Reply, ScriptedModel, ToolCall
 from tests.support.commands import Cli, script
+from tests.support.openai_server import openai_server
 from tests.support.repositories import Files, History, Link
 
 FILES: Files = {
@@ -187,3 +190,88 @@ def test_a_model_that_cannot_explore_is_refused_before_anything_is_read(cli: Cli
     done = cli("swe", "sleep", "shop", "--model", "nano")
     assert (done.code, "nano calls no tools" in done.err) == (2, True)
     assert not cli("notes", "shop", "--json").json["notes"]
+
+
+EXPLORING = ("swe", "sleep", "shop", "--model", "scripted:script.json")
+
+
+def studies() -> None:
+    """Let the scripted model write one note about each change."""
+    rethink = tool("rethink", files=["cli/export.py"], note="it goes together")
+    script(rules=[{"tools": "rethink", "replies": [[rethink, tool("finish")]]}])
+
+
+def test_an_agents_sleep_is_as_large_as_it_is_told_and_says_beforehand_what_it_may_take(cli: Cli, shop: Path) -> None:
+    studies()
+    history = History(shop.parent / "more")
+    history.commit("begin", FILES)
+    for number in range(3):
+        text = f"# {number}\n"
+        history.commit(f"support format {number}", {"cli/export.py": text, "core/formats.py": text})
+    assert cli("add", "shop", f"{history.path}@main").code == 0
+    plan = cli(*EXPLORING, "--changes", "2", "--steps", "7", "--dry-run", "--json").json
+    assert (plan["dry_run"], plan["pieces"], plan["max_calls"]) == (True, 2, 14)
+    assert cli(*EXPLORING, "--dry-run", "--json").json["max_calls"] == 3 * 20
+    assert not cli("notes", "shop", "--json").json["notes"], "a dry run writes nothing"
+    assert cli("ledger", "shop", "--json").json["rows"] == []
+    shown = cli(*EXPLORING, "--changes", "1", "--dry-run")
+    assert "calls, at most" in shown.out
+    done = cli(*EXPLORING, "--changes", "2", "--steps", "7", "--json")
+    assert done.code == 0, done.err
+    assert (done.json["explored"]["outcome"], done.json["explored"]["notes"]) == ("wrote", done.json["notes"] + 1)
+    assert done.json["explored"]["cap"] == {"max_tokens": None, "max_usd": None}, "it costs nothing"
+    assert "exploring 2 changes in at most 14 calls" in done.err
+    assert cli("ledger", "shop", "--json").json["rows"][0]["calls"] == 2
+
+
+def test_an_agent_without_an_end_stops_at_its_steps(cli: Cli, shop: Path) -> None:
+    script(rules=[{"tools": "rethink", "replies": [tool("tree")]}])
+    done = cli(*EXPLORING, "--steps", "3", "--json")
+    assert done.json["explored"]["outcome"] == "nothing new", done.err
+    assert cli("ledger", "shop", "--json").json["rows"][0]["calls"] == 3
+
+
+def test_what_is_for_an_agent_alone_is_refused_without_one(cli: Cli, shop: Path) -> None:
+    for option in (("--changes", "1"), ("--steps", "1"), ("--max-usd", "1"), ("--dry-run",)):
+        done = cli("swe", "sleep", "shop", *option)
+        assert (done.code, "give --model, too" in " ".join(done.err.split())) == (2, True)
+
+
+def test_an_agents_sleep_has_a_cap_though_none_is_given(cli: Cli, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script("never asked")
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    priced = ("swe", "sleep", "shop", "--model", "openai:gpt-4o-mini", "--dry-run", "--json")
+    plan = cli(*priced).json
+    assert plan["cap"] == {"max_tokens": None, "max_usd": max(plan["max_cost_usd"], 0.25)}
+    assert cli(*priced, "--max-usd", "0.05").json["cap"] == {"max_tokens": None, "max_usd": 0.05}
+    cli("policy", "shop", "--max-usd-per-job", "0.5")
+    assert cli(*priced).json["cap"]["max_usd"] == 0.5
+    done = cli(*priced, "--max-usd", "0.05")
+    assert (done.code, "sleeptime policy shop --max-usd-per-job 0.05" in done.err) == (2, True)
+    cli("policy", "shop", "--max-usd-per-job", "0.01")
+    assert cli(*priced, "--max-usd", "0.05").json["cap"]["max_usd"] == 0.01, "the tighter one holds"
+    cli("policy", "shop", "--remove")
+    monkeypatch.setenv("SLEEPTIME_MAX_TOKENS_PER_JOB", "9000")
+    assert cli(*priced).json["cap"] == {"max_tokens": 9000, "max_usd": None}
+
+
+def test_the_cap_on_an_agents_sleep_holds(cli: Cli, shop: Path) -> None:
+    big = Usage(input_tokens=75_000, output_tokens=20_000)
+    with openai_server(ScriptedModel([Reply([ToolCall("tree")], big)] * 9)) as server:
+        exploring = ("swe", "sleep", "shop", "--model", server.name(), "--json")
+        plan = cli(*exploring, "--steps", "1", "--dry-run").json
+        assert plan["cap"] == {"max_tokens": 200_000, "max_usd": None}, "of an unknown price"
+        assert cli(*exploring, "--max-usd", "1").code == 2, "a cap in USD cannot hold then"
+        assert server.requests == []
+        done = cli(*exploring, "--steps", "9")
+    explored = done.json["explored"]
+    assert (done.code, explored["outcome"], len(server.requests)) == (1, "capped", 2), explored["reason"]
+    assert "the cap of 200,000 tokens per sleep leaves 10,000" in explored["reason"]
+    assert cli("ledger", "shop", "--json").json["rows"][0]["calls"] == 2
+
+
+def test_a_policy_of_another_strategy_does_not_change_what_the_agent_does(cli: Cli, shop: Path) -> None:
+    studies()
+    cli("policy", "shop", "--strategy", "notes")
+    assert cli(*EXPLORING, "--json").json["explored"]["outcome"] == "wrote"
+    assert cli("notes", "shop", "--json").json["strategy"] == "repository"

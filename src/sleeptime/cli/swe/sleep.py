@@ -9,7 +9,6 @@ import typer
 from sleeptime.cli.options import MODELS, ContextName, Database, Json
 
 if TYPE_CHECKING:
-    from sleeptime.results import Slept
     from sleeptime.settings import Settings
     from sleeptime.store.store import Store
     from sleeptime.swe.index import Progress
@@ -29,6 +28,33 @@ def sleep(
             show_default=False,
         ),
     ] = None,
+    changes: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Changes that the agent studies at most [SLEEPTIME_MAX_CHANGES].",
+            show_default=False,
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Steps of the agent on one change [SLEEPTIME_MAX_STEPS].", show_default=False
+        ),
+    ] = None,
+    max_usd: Annotated[
+        float | None,
+        typer.Option(
+            metavar="USD",
+            min=0,
+            help="Hard cap on what the agent spends [what it could take at most].",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what the agent would do and what it may cost; no call.")
+    ] = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -37,12 +63,46 @@ def sleep(
     Words, defined names, messages, similar changes and files that change together are indexed, weighed by replaying the
     newest of the repository's own changes, and told in a note for each file. After a commit, and the same `add` again,
     only what the commit changed is read. With --model an agent goes on from there: it studies the newest changes that
-    read like features, as `sleeptime sleep --strategy repository` does, in the ledger and under its caps. Exits with 1
+    read like features, as `sleeptime sleep --strategy repository` does, in the ledger and under a cap. Exits with 1
     when what it wrote was refused, or the agent's sleep failed or found no room under a cap.
     """
-    from sleeptime.cli.output import hint, print_json
-    from sleeptime.cli.swe.session import run_on_store
+    from sleeptime.cli.output import print_json
+    from sleeptime.cli.swe.exploring import Exploring, explored_dict, plan_dict, show_explored, show_plan, tell
     from sleeptime.core.outcome import Outcome
+
+    if model is None:
+        if dry_run or any(given is not None for given in (changes, steps, max_usd)):
+            raise typer.BadParameter("--changes, --steps, --max-usd and --dry-run are for an agent: give --model, too")
+        slept = _indexed(name, replays, database)
+        print_json(_as_dict(slept)) if as_json else _show(slept)
+        if slept.outcome is Outcome.FAILED:
+            raise typer.Exit(1)
+        return
+    exploring = Exploring(name, model, changes, steps, max_usd, database)
+    exploring.check()
+    plan, cap = exploring.plan()
+    if dry_run:
+        print_json(plan_dict(plan, cap)) if as_json else show_plan(plan, cap)
+        return
+    slept = _indexed(name, replays, database)
+    if not as_json:
+        _show(slept)
+    explored = None
+    if slept.outcome is not Outcome.FAILED:
+        tell(plan, cap)
+        explored = exploring.run(cap)
+    if as_json:
+        print_json(_as_dict(slept) | {"explored": None if explored is None else explored_dict(explored, cap)})
+    elif explored is not None:
+        show_explored(explored)
+    if explored is None or explored.outcome in (Outcome.FAILED, Outcome.CAPPED):
+        raise typer.Exit(1)
+
+
+def _indexed(name: str, replays: int, database: str | None) -> IndexSleep:
+    """Index the repository, and say in a note what there is of each file."""
+    from sleeptime.cli.output import hint
+    from sleeptime.cli.swe.session import run_on_store
     from sleeptime.swe import indexing
 
     async def work(store: Store, settings: Settings, progress: Progress) -> IndexSleep:
@@ -57,74 +117,7 @@ def sleep(
             warn=hint,
         )
 
-    if model is not None:
-        _check(model)
-    slept = run_on_store(work, f"sleeping on {name}", database)
-    explored = None if model is None or slept.outcome is Outcome.FAILED else _explored(name, model, database)
-    if as_json:
-        print_json(_as_dict(slept) | ({} if explored is None else {"explored": _explored_dict(explored)}))
-    else:
-        _show(slept)
-        if explored is not None:
-            _show_explored(explored)
-    if slept.outcome is Outcome.FAILED or (explored is not None and explored.outcome in _FAILED):
-        raise typer.Exit(1)
-
-
-_FAILED = ("failed", "capped")
-"""Outcomes of an agent's sleep that end a command with 1."""
-
-
-def _check(model: str) -> None:
-    """Refuse a model that cannot explore before anything is read.
-
-    Raises:
-        InputError: it is not known, lacks something, or calls no tools.
-    """
-    from sleeptime.models.resolve import resolve_model
-    from sleeptime.settings import load_settings
-    from sleeptime.swe.agent import check_model
-
-    check_model(resolve_model(load_settings(model=model).model))
-
-
-def _explored(name: str, model: str, database: str | None) -> Slept:
-    """Let an agent study the earlier changes: a job like any other."""
-    from sleeptime.cli.output import progress_bar
-    from sleeptime.cli.run import run
-
-    with progress_bar(f"exploring {name}") as bar:
-        return run(
-            lambda sleeptime: sleeptime.sleep(name, progress=bar.update, waiting=bar.wait),
-            model=model,
-            strategy="repository",
-            database_url=database,
-        )
-
-
-def _explored_dict(explored: Slept) -> dict[str, Any]:
-    return {
-        "outcome": explored.outcome.value,
-        "reason": explored.reason,
-        "version": explored.version,
-        "notes": len(explored.notes),
-        "carried": explored.carried,
-        "usage": explored.usage.as_dict(),
-        "cost_usd": explored.cost_usd,
-        "job": explored.job_id,
-    }
-
-
-def _show_explored(explored: Slept) -> None:
-    from sleeptime.cli.output import hint, say, usd
-
-    told = f"{explored.usage.total_tokens:,} tokens, {usd(explored.cost_usd)}"
-    if explored.notes:
-        carried = f" ({explored.carried:,} as they were)" if explored.carried else ""
-        written = f"{explored.outcome.value} {len(explored.notes):,} notes{carried}"
-        say(f"explored: {written}, version {explored.version}, {told}")
-    else:
-        hint(f"explored: {explored.outcome.value}: {explored.reason} ({told})")
+    return run_on_store(work, f"sleeping on {name}", database)
 
 
 def _as_dict(slept: IndexSleep) -> dict[str, Any]:
