@@ -17,9 +17,10 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from sleeptime.core.errors import InputError
-from sleeptime.swe.families import FAMILIES, Family, Wish
+from sleeptime.swe.families import FAMILIES, Family
 from sleeptime.swe.history import is_source
 from sleeptime.swe.tasks import Related, Task
+from sleeptime.swe.wishes import Wish
 
 if TYPE_CHECKING:
     import pygit2
