@@ -28,8 +28,8 @@ PRIOR: Final = {
     "messages": 1.3,
     "similar": 0.5,
     "analogous": 2.1,
-    "together": 1.2,
-    "recent": 1.1,
+    "together": 1.3,
+    "recent": 1.2,
     "source": 0.4,
     "bias": -6.6,
 }

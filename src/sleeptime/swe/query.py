@@ -8,7 +8,7 @@ from typing import Final
 from sleeptime.swe.terms import term_ids, words_of
 from sleeptime.swe.wording import query_of
 
-TITLE_WEIGHT: Final = 2.0
+TITLE_WEIGHT: Final = 3.0
 """A word of the first line counts so many times as much as one below it."""
 
 
