@@ -15,3 +15,4 @@ Database = Annotated[
 ]
 Model = Annotated[str | None, typer.Option(metavar="MODEL", help=f"{MODELS} [SLEEPTIME_MODEL].", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else there.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]

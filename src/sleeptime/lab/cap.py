@@ -72,7 +72,7 @@ class CappedModel(WrapperModel):
             response = await self.wrapped.request(messages, settings, model_request_parameters)
             usage = Usage.from_inclusive(response.usage)
             cost = billed_cost_usd(usage, self._price) if usage != Usage() else worst
-        except Exception as error:
+        except Exception as error:  # of whatever kind: what it may have cost is booked before it goes on
             fault = fault_of(error)
             cost = 0.0 if fault is not None and fault.is_free else worst
             raise

@@ -22,7 +22,7 @@ from sleeptime.lab.damage import damaged
 from sleeptime.lab.problem import Problem
 from sleeptime.lab.records import Record, RecordBook
 from sleeptime.lab.sleeper import Sleeper
-from sleeptime.models.budgets import budget_request
+from sleeptime.models.budgets import BudgetPlan, budget_request
 from sleeptime.models.resolve import prompt_profile
 from sleeptime.models.room import notes_room
 from sleeptime.prompts.load import load_prompt
@@ -73,33 +73,12 @@ class Player:
         """
         if (kept := self._book.answers.get((arm.key, problem.id, sample))) is not None:
             return kept
-        context = self._contexts[problem.context_id]
+        context, plan = self._contexts[problem.context_id], self._plan(arm, sample)
         query, guessing = "" if arm.is_guess else problem.query, Usage()
-        budget = parse_budget(arm.budget)
-        plan = budget_request(self._model, budget)
-        if arm.temperature:
-            sampled = ModelSettings(temperature=arm.temperature, seed=arm.seed + sample)
-            plan = replace(plan, settings=merge_model_settings(plan.settings, sampled) or sampled)
         try:
             if arm.is_guess:
                 query, guessing = await self._guess(context, plan.settings)
-            learned = await self._learned(context, arm)
-            room = await notes_room(self._model, context, query, NOTES_LIMIT_TOKENS)
-            # An arm that serves notes serves the context alone where there are none, so that it answers every query.
-            has_notes = bool(select_notes(servable_notes(learned, context), query, room.limit_tokens, room.count))
-            served = await answer(
-                plan.apply(self._model),
-                context,
-                learned,
-                query,
-                budget=budget,
-                plan=plan,
-                route=arm.route if has_notes or arm.route is not Route.NOTES else Route.FULL,
-                keep_raw=arm.keep_raw,
-                notes_limit_tokens=room.limit_tokens,
-                profile=self._profile,
-                count_tokens=room.count,
-            )
+            served = await self._served(context, query, arm, plan)
         except (BadReply, PromptRejected) as error:
             is_rejected = isinstance(error, PromptRejected)
             if is_rejected and not self._has_taken(arm):
@@ -123,6 +102,33 @@ class Player:
         )
         self._book.add_answer(record)
         return record
+
+    def _plan(self, arm: Arm, sample: int) -> BudgetPlan:
+        """What the arm's budget asks of the model, and how this sample is drawn."""
+        plan = budget_request(self._model, parse_budget(arm.budget))
+        if not arm.temperature:
+            return plan
+        sampled = ModelSettings(temperature=arm.temperature, seed=arm.seed + sample)
+        return replace(plan, settings=merge_model_settings(plan.settings, sampled) or sampled)
+
+    async def _served(self, context: Context, query: str, arm: Arm, plan: BudgetPlan) -> Answer:
+        learned = await self._learned(context, arm)
+        room = await notes_room(self._model, context, query, NOTES_LIMIT_TOKENS)
+        # An arm that serves notes serves the context alone where there are none, so that it answers every query.
+        has_notes = bool(select_notes(servable_notes(learned, context), query, room.limit_tokens, room.count))
+        return await answer(
+            plan.apply(self._model),
+            context,
+            learned,
+            query,
+            budget=parse_budget(arm.budget),
+            plan=plan,
+            route=arm.route if has_notes or arm.route is not Route.NOTES else Route.FULL,
+            keep_raw=arm.keep_raw,
+            notes_limit_tokens=room.limit_tokens,
+            profile=self._profile,
+            count_tokens=room.count,
+        )
 
     def _has_taken(self, arm: Arm) -> bool:
         """Whether the provider has answered anything that this arm asked."""

@@ -7,25 +7,9 @@ from typing import Final
 
 from sleeptime.swe.arms import Arm, Play, plays_of
 from sleeptime.swe.book import Book
-from sleeptime.swe.repository import Repository
-from sleeptime.swe.tasks import Task
+from sleeptime.swe.field import Field
 
 SLEEP_STEPS: Final = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A repository with its tasks.
-
-    Args:
-        name: of it; distinct.
-        repository: at its newest commit.
-        tasks: of it.
-    """
-
-    name: str
-    repository: Repository
-    tasks: tuple[Task, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from sleeptime.lab.tally import MAX_FAILURES, Progress, Tally
 from sleeptime.swe.arms import Arm
 from sleeptime.swe.book import Book
 from sleeptime.swe.cache import Cache
+from sleeptime.swe.field import Field
 from sleeptime.swe.ground import Grounds
 from sleeptime.swe.index import Index
-from sleeptime.swe.plan import Field, Plan
+from sleeptime.swe.plan import Plan
 from sleeptime.swe.player import Models, Player
 from sleeptime.swe.repository import Repository
 

@@ -25,8 +25,9 @@ from sleeptime.store.store import Store
 from sleeptime.swe.arms import Arm
 from sleeptime.swe.book import Book
 from sleeptime.swe.estimate import estimate
+from sleeptime.swe.field import Field
 from sleeptime.swe.generated import generate
-from sleeptime.swe.plan import Field, Plan
+from sleeptime.swe.plan import Plan
 from sleeptime.swe.repository import Repository
 from sleeptime.swe.results import Results
 from sleeptime.swe.run import Played, run

@@ -12,8 +12,9 @@ from sleeptime.core.price import Price
 from sleeptime.core.usage import Usage
 from sleeptime.swe.arms import Arm
 from sleeptime.swe.book import Answer, Book, Slept
+from sleeptime.swe.field import Field
 from sleeptime.swe.figures import f1_figure
-from sleeptime.swe.plan import Field, Plan
+from sleeptime.swe.plan import Plan
 from sleeptime.swe.repository import Repository
 from sleeptime.swe.results import Results
 from sleeptime.swe.run import Cold, Played

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sleeptime.cli.consent import MaxUsd, Yes, agreed_model
-from sleeptime.cli.options import MODELS, Json
+from sleeptime.cli.options import MODELS, Force, Json
 from sleeptime.core.counted import counted
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def build(
     max_usd: MaxUsd = None,
     yes: Yes = False,
     skip_bad: SkipBad = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Write a dataset of problems as JSON lines: id, context, query, answer, source, context_id, tags.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from sleeptime.cli.options import Json
+from sleeptime.cli.options import Force, Json
 
 if TYPE_CHECKING:
     from sleeptime.swe.repository import Repository
@@ -38,7 +38,7 @@ def build(
     output: Annotated[
         Path | None, typer.Option("--output", metavar="FILE", help="Where the task lines go [standard output].")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Make tasks of a repository's history: the message is the query, the files that the commit modified are the truth.

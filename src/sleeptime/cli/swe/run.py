@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,12 +20,10 @@ if TYPE_CHECKING:
     from sleeptime.settings import Settings
     from sleeptime.swe.arms import Arm
     from sleeptime.swe.book import Book
-    from sleeptime.swe.plan import Field, Plan
+    from sleeptime.swe.plan import Plan
     from sleeptime.swe.run import Played
 
 NONE = "none"
-GENERATED = "generated:"
-
 
 Repositories = Annotated[
     list[str],
@@ -86,11 +83,12 @@ def run(
     need_extra()
     need_lab("inspect_ai", "matplotlib")
     from sleeptime.swe.book import Book
+    from sleeptime.swe.field import fields_of
     from sleeptime.swe.plan import Plan
     from sleeptime.swe.results import Results
 
     settings = load_settings(model=None if model == NONE else model, database_url=database)
-    fields = _fields(repo, tasks or [], limit, output)
+    fields = fields_of(repo, tasks or [], limit, output / "repositories")
     plan = Plan(fields, _arms(arms, has_model=model != NONE), tuple(_numbers(steps)), seeds, replays, sleep_steps)
     book = Book(output / "records", {"model": model, "replays": replays, "sleep_steps": sleep_steps})
     try:
@@ -100,66 +98,6 @@ def run(
     finally:
         book.close()
     _save(output, found, as_json=as_json)
-
-
-def _fields(repos: Sequence[str], files: Sequence[Path], limit: int | None, output: Path) -> tuple[Field, ...]:
-    """The repositories with their tasks; generated ones are written below the output folder.
-
-    Raises:
-        InputError: there is not one file of tasks for each repository that is not generated.
-    """
-    from sleeptime.core.errors import InputError
-    from sleeptime.swe.plan import Field
-    from sleeptime.swe.repository import Repository
-    from sleeptime.swe.tasks import read_tasks
-
-    given = [repo for repo in repos if not repo.startswith(GENERATED)]
-    if len(given) != len(files):
-        raise InputError(
-            f"give one --tasks for each --repo, in their order; got {len(files)} for {len(given)}. `sleeptime swe "
-            "build` makes them"
-        )
-    left, found = iter(files), list[Field]()
-    for repo in repos:
-        if repo.startswith(GENERATED):
-            one = _generated(repo, output)
-        else:
-            opened = Repository.of(repo)
-            one = Field(opened.path.name, opened, read_tasks(next(left)))
-        names = {other.name for other in found}
-        name = next(name for number in range(len(repos)) if (name := _numbered(one.name, number)) not in names)
-        found.append(replace(one, name=name, tasks=one.tasks[:limit]))
-    return tuple(found)
-
-
-def _numbered(name: str, number: int) -> str:
-    return f"{name}-{number + 1}" if number else name
-
-
-def _generated(repo: str, output: Path) -> Field:
-    """A repository that is written, or was by an earlier run; ``generated:FAMILY`` or ``generated:FAMILY:SEED``."""
-    from tempfile import TemporaryDirectory
-
-    from sleeptime.core.errors import InputError
-    from sleeptime.swe.generated import generate
-    from sleeptime.swe.plan import Field
-    from sleeptime.swe.repository import Repository
-    from sleeptime.swe.tasks import read_tasks, write_tasks
-
-    _, _, which = repo.partition(":")
-    family, _, seed = which.partition(":")
-    if seed and not seed.isdecimal():
-        raise InputError(f"{repo!r}: a seed is a number, such as generated:{family}:1")
-    folder = output / "repositories"
-    place, lines = folder / f"{family}-{seed or 0}.git", folder / f"{family}-{seed or 0}.jsonl"
-    if not place.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder) as partial:  # a run that is stopped meanwhile leaves no half of it
-            made = generate(Path(partial) / place.name, family, seed=int(seed or 0))
-            write_tasks(lines, made.tasks)
-            made.path.rename(place)
-    newest_first = tuple(reversed(read_tasks(lines)))
-    return Field(f"{family}-{seed or 0}", Repository.open(place), newest_first)
 
 
 def _arms(given: str | None, *, has_model: bool) -> tuple[Arm, ...]:
