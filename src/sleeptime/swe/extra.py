@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Final
+
+from sleeptime.lab import extra
 
 PACKAGES: Final = (
     "tree_sitter",
@@ -19,16 +20,9 @@ PACKAGES: Final = (
 
 
 def need_extra(*packages: str) -> None:
-    """Say what to install, before any work.
-
-    Args:
-        packages: what is needed of it; all of it by default.
+    """Say what to install, before any work: of these packages, or of all.
 
     Raises:
         InputError: a package is not there.
     """
-    from sleeptime.core.errors import InputError
-
-    lacking = [name for name in packages or PACKAGES if importlib.util.find_spec(name) is None]
-    if lacking:
-        raise InputError(f"this needs {', '.join(lacking)}: pip install 'sleeptime[swe]'")
+    extra.need_extra("swe", *(packages or PACKAGES))

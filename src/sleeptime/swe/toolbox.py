@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 
 import anyio.to_thread
@@ -155,41 +156,29 @@ class _Related(Arguments):
 
 def reading_tools(reader: Reader) -> tuple[Tool, ...]:
     """The tools that only read."""
+    tool = partial(Tool, finds_data=True)
     return (
-        Tool(
-            "tree",
-            "List files and folders below a folder.",
-            _Tree,
-            lambda given: reader.tree(given.path, given.depth),
-            finds_data=True,
+        tool(
+            "tree", "List files and folders below a folder.", _Tree, lambda given: reader.tree(given.path, given.depth)
         ),
-        Tool(
+        tool(
             "grep",
             "Find lines in the files of the repository.",
             _Grep,
             lambda given: reader.grep(given.pattern, given.path),
-            finds_data=True,
         ),
-        Tool(
-            "read",
-            "Read lines of a file.",
-            _Read,
-            lambda given: reader.read(given.path, given.first, given.last),
-            finds_data=True,
-        ),
-        Tool(
+        tool("read", "Read lines of a file.", _Read, lambda given: reader.read(given.path, given.first, given.last)),
+        tool(
             "outline",
             "List what a source file defines: classes, functions and the like, with their lines.",
             _Outline,
             lambda given: reader.outline(given.path),
-            finds_data=True,
         ),
-        Tool(
+        tool(
             "related_changes",
             "Find earlier changes with words like these, and the files that they changed.",
             _Related,
             lambda given: reader.related(given.query),
-            finds_data=True,
         ),
     )
 

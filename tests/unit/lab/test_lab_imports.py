@@ -27,7 +27,7 @@ def test_commands_that_do_not_need_the_extra_do_without(arguments: tuple[str, ..
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
-    [(("run", "pareto"), "inspect_ai and matplotlib"), (("report", "--output", "/nowhere"), "matplotlib")],
+    [(("run", "pareto"), "inspect_ai, matplotlib"), (("report", "--output", "/nowhere"), "matplotlib")],
 )
 def test_commands_that_need_the_extra_say_so(arguments: tuple[str, ...], named: str) -> None:
     done = python(CLI, "lab", *arguments)

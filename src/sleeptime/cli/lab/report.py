@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from sleeptime.cli.lab.extra import need_extra
 from sleeptime.cli.options import Json
 
 Output = Annotated[
@@ -24,9 +23,10 @@ def report(output: Output = DEFAULT_OUTPUT, as_json: Json = False) -> None:
     from sleeptime.cli.lab.show import claim_dicts, show_claims
     from sleeptime.cli.output import hint, print_json, progress_bar, say
     from sleeptime.core.errors import InputError
+    from sleeptime.lab.extra import need_extra
     from sleeptime.lab.workspace import Workspace
 
-    need_extra("matplotlib")
+    need_extra("lab", "matplotlib")
     workspace = Workspace.reopen(output)
     made, left_out = {}, {}
     with progress_bar("analysing") as bar:

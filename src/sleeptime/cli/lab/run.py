@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sleeptime.cli.consent import MaxUsd, Yes, agreed_model
-from sleeptime.cli.lab.extra import need_extra
 from sleeptime.cli.lab.report import DEFAULT_OUTPUT, Output
 from sleeptime.cli.options import Json, Model
 
@@ -56,13 +55,14 @@ def run(
     from sleeptime.lab.datasets.selection import choose_problems
     from sleeptime.lab.datasets.worlds import WorldSet
     from sleeptime.lab.experiments import NAMES, load_experiment
+    from sleeptime.lab.extra import need_extra
     from sleeptime.lab.manifest import command
     from sleeptime.lab.run import Laboratory
     from sleeptime.lab.workspace import Workspace
     from sleeptime.models.resolve import resolve_model
     from sleeptime.settings import load_settings
 
-    need_extra("inspect_ai", "matplotlib")
+    need_extra("lab", "inspect_ai", "matplotlib")
     experiments = [load_experiment(name) for name in (NAMES if "all" in names else dict.fromkeys(names))]
     settings = load_settings(model=model)
     resolved = resolve_model(settings.model, timeout_s=settings.model_timeout_s)

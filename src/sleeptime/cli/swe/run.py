@@ -76,12 +76,12 @@ def run(
     estimate and asks; its cap holds whatever the estimate said. One that was stopped goes on where it was. Needs the
     extras `swe` and `lab`.
     """
-    from sleeptime.cli.lab.extra import need_extra as need_lab
+    from sleeptime.lab.extra import need_extra as need_lab
     from sleeptime.settings import load_settings
     from sleeptime.swe.extra import need_extra
 
     need_extra()
-    need_lab("inspect_ai", "matplotlib")
+    need_lab("lab", "inspect_ai", "matplotlib")
     from sleeptime.swe.book import Book
     from sleeptime.swe.field import fields_of
     from sleeptime.swe.plan import Plan
