@@ -199,7 +199,7 @@ def _agent_dict(item: AgentQuery) -> dict[str, Any]:
         "at": query.at.isoformat(),
         "query": query.text,
         "budget": query.budget,
-        "outcome": item.outcome,
+        "last_call": item.last_call,
         "predicted": query.answer.splitlines(),
         "notes_used": list(query.notes_used),
         "version": query.learned,
@@ -221,7 +221,7 @@ def _show_by_agent(by_agent: Listed[AgentQuery]) -> None:
                 f"{query.at:%Y-%m-%d %H:%M}",
                 title if len(title) <= _TITLE_CHARS else f"{title[: _TITLE_CHARS - 3]}...",
                 query.budget,
-                item.outcome,
+                item.last_call,
                 f"{len(query.answer.splitlines()):,}",
                 f"{len(query.notes_used):,}",
                 f"{query.usage.total_tokens:,}",
@@ -229,7 +229,7 @@ def _show_by_agent(by_agent: Listed[AgentQuery]) -> None:
                 f"{query.latency_s:,.1f}",
             )
         )
-    columns = ["asked (UTC)", "query", "budget", "outcome", ">files", ">notes", ">tokens", ">cost", ">seconds"]
+    columns = ["asked (UTC)", "query", "budget", "last call", ">files", ">notes", ">tokens", ">cost", ">seconds"]
     print_table(columns, rows, title="asked of an agent; not compared with other queries")
     if by_agent.more:
         hint(f"{len(rows)} of {by_agent.count:,} queries of an agent are shown, the newest")

@@ -187,7 +187,10 @@ class Database:
             where = self.url.render_as_string(hide_password=True)
             cause = getattr(error, "orig", None) or error
             kind = StoreAway if is_away(error) else StoreError
-            raise kind(f"the database {where} refused: {str(cause).strip() or type(cause).__name__}") from error
+            said = str(cause).strip() or type(cause).__name__
+            if getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+                said += "; its disk may be full, or fail"
+            raise kind(f"the database {where} refused: {said}") from error
         except UnicodeEncodeError as error:  # of what was given, a name most often
             raise NotText(
                 f"what was asked for holds {unkeepable(error.object)}, which is not text that can be kept, so nothing "

@@ -160,11 +160,11 @@ class AgentQuery:
 
     Args:
         query: as it was kept.
-        outcome: of its last call: ``"ok"``, or the kind of the error that it broke off with.
+        last_call: how its last call ended: ``"ok"``, or the kind of the error with which the model failed it.
     """
 
     query: Query
-    outcome: str
+    last_call: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,11 +66,11 @@ async def list_agent_queries(connection: AsyncConnection, tenant: str, head: Hea
         .scalar_subquery()
     )
     of_agents = (QueryRow.context_id == head.id, QueryRow.route == AGENT)
-    statement = _queries(tenant).add_columns(last_call.label("outcome")).where(*of_agents)
+    statement = _queries(tenant).add_columns(last_call.label("last_call")).where(*of_agents)
     return await listed(
         connection,
         statement.order_by(QueryRow.at.desc(), QueryRow.id),
-        lambda row: AgentQuery(_query(row), row.outcome or OK),
+        lambda row: AgentQuery(_query(row), row.last_call or OK),
         limit,
         counted=select(QueryRow.id).where(*of_agents),
     )

@@ -33,7 +33,7 @@ class End(StrEnum):
     SILENT = "silent"
     """It called no tool several times in a row."""
     BROKEN = "broken"
-    """A call of the model failed."""
+    """A call of the model failed, or a tool could not do its work, as on a full disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,10 @@ class Agent:
             silent, is_done = 0, False
             returns = []
             for call in calls:
-                returned, is_last = await self._take(call, is_done=is_done)
+                try:
+                    returned, is_last = await self._take(call, is_done=is_done)
+                except SleeptimeError as error:
+                    return self._ended(End.BROKEN, error)
                 returns.append(returned)
                 is_done |= is_last
             if is_done:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Final, Self
 
-from sleeptime.core.errors import InputError
+from sleeptime.core.errors import InputError, SleeptimeError
 from sleeptime.sources.entry import printable
 from sleeptime.swe.repository import Repository
 
@@ -37,11 +37,19 @@ class Scratch:
 
     Args:
         repository: at the commit that is worked on.
+
+    Raises:
+        SleeptimeError: the folder cannot be made.
     """
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self.folder = Path(tempfile.mkdtemp(prefix="sleeptime-swe-")).resolve()
+        try:
+            self._top = Path(tempfile.mkdtemp(prefix="sleeptime-swe-")).resolve()
+            self.folder = self._top / "tree"
+            self.folder.mkdir()
+        except OSError as error:
+            raise SleeptimeError(f"a scratch folder cannot be made: {error}") from error
         self._edited: dict[str, str] = {}
         """Text that each edited file had before; "" for a new one."""
 
@@ -49,7 +57,7 @@ class Scratch:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self._top, ignore_errors=True)
 
     @property
     def modified(self) -> tuple[str, ...]:
@@ -88,6 +96,7 @@ class Scratch:
         Raises:
             InputError: the path cannot be edited, the old text stands there not at all or more than once, or the file
                 would be too large; nothing is written.
+            SleeptimeError: the disk is full, or cannot be written; the file stays as it was.
         """
         path = self._path(path)
         self._check(path)
@@ -105,9 +114,7 @@ class Scratch:
             raise InputError(f"{printable(path)[:200]!r} would have more than {MAX_CHARS:,} characters")
         if path not in self._edited and len(self._edited) >= MAX_FILES:
             raise InputError(f"{MAX_FILES} files were edited, the limit")
-        place = self._place(path)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(after.encode("utf-8", "replace"))
+        self._write(self._place(path), after.encode("utf-8", "replace"))
         self._edited.setdefault(path, before)
 
     def diff(self) -> str:
@@ -118,6 +125,16 @@ class Scratch:
             source = _quoted(f"a/{path}") if path in self._repository.files() else "/dev/null"
             texts += difflib.unified_diff(before, after, source, _quoted(f"b/{path}"))
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in texts)
+
+    def _write(self, place: Path, data: bytes) -> None:
+        """Put a file in its place, whole or not at all."""
+        new = self._top / "new"
+        try:
+            new.write_bytes(data)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            new.replace(place)
+        except OSError as error:
+            raise SleeptimeError(f"the scratch folder {self.folder} cannot be written: {error.strerror}") from error
 
     def _check(self, path: str) -> None:
         """Refuse a path that leads anywhere but to a text file of the commit, or to a new file beside them."""

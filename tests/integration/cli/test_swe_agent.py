@@ -83,7 +83,7 @@ def test_what_was_asked_is_kept_with_what_it_came_to_and_cost_on_a_line_of_its_o
     ledger = cli("ledger", "shop", "--json").json
     assert ledger["by_agent"]["count"] == 1
     [kept] = ledger["by_agent"]["items"]
-    assert (kept["query"], kept["budget"], kept["outcome"]) == ("add csv to the export", "steps:20", "ok")
+    assert (kept["query"], kept["budget"], kept["last_call"]) == ("add csv to the export", "steps:20", "ok")
     assert (kept["predicted"], kept["version"]) == (["cli/export.py"], 1)
     told = {note["id"] for note in cli("notes", "shop", "--json").json["notes"]}
     assert set(kept["notes_used"]) == told == set(found["notes_used"])
@@ -135,7 +135,7 @@ def test_one_that_breaks_off_is_kept_says_why_and_ends_as_a_failure(
         assert done.out == ""
     ledger = cli("ledger", "shop", "--json").json
     [kept] = ledger["by_agent"]["items"]
-    assert (kept["outcome"], kept["predicted"]) == ("BadReply", ["cli/export.py"] if edits else [])
+    assert (kept["last_call"], kept["predicted"]) == ("BadReply", ["cli/export.py"] if edits else [])
     [row] = ledger["rows"]
     assert row["failed_calls"] == row["calls"] - 1 - len(edits) > 0
     assert kept["usage"]["output_tokens"] == row["output_tokens"] > 0

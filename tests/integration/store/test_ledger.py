@@ -125,7 +125,7 @@ async def test_queries_of_agents_are_listed_newest_first_with_how_their_last_cal
         at = NOON + timedelta(hours=5, minutes=number)
         await store.ledger.end(replace(ended, id=str(number), query_id=query_id, outcome=outcome, at=at))
     found = await store.agent_queries("shop", limit=2)
-    assert [(item.query, item.outcome) for item in found.items] == [(made[2], "BadReply"), (made[1], "ok")]
+    assert [(item.query, item.last_call) for item in found.items] == [(made[2], "BadReply"), (made[1], "ok")]
     assert (found.count, found.more) == (3, 1)
     assert (await store.agent_queries("shop", limit=9)).items[-1].query == made[0]
     with pytest.raises(NotFound):
