@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from textwrap import shorten
 from typing import TYPE_CHECKING, Final
 
 from sleeptime.sources.entry import printable
@@ -116,7 +117,7 @@ class Reasons:
 
     def _change(self, commit: int) -> str:
         told = self._corpus.past.commits[commit]
-        return f'{told.id[:8]}: "{printable(told.title)[:_MAX_TITLE_CHARS]}"'
+        return f'{told.id[:8]}: "{shorten(printable(told.title), _MAX_TITLE_CHARS, placeholder=" …")}"'
 
     def _together(self, place: int) -> str:
         mine = set(self._commits(place).tolist())
