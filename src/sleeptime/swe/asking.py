@@ -9,12 +9,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from pydantic_ai.models import Model
 
@@ -97,29 +95,25 @@ async def ask_agent(
     """
     check_query(query)
     with query_span(telemetry, name) as told:
-        calls, at, began_s, query_id = StoredCalls(store), datetime.now(UTC), time.perf_counter(), uuid4().hex
+        asked = Query(context=name, text=query, route=AGENT, budget=f"steps:{steps}", answer="")
+        calls, began_s = StoredCalls(store), time.perf_counter()
         serving = await store.serving(name)
         repository = await repository_of(store, name, serving.context.version)
         search = _Search(index_of(repository, folder=folder, progress=progress, warn=warn), _notes(serving))
         asking()
         with Scratch(repository) as scratch:
             made = await attempt(
-                metered(calls, query_id), scratch, Tools(repository), query, steps=steps, search=search
+                metered(calls, asked.id), scratch, Tools(repository), query, steps=steps, search=search
             )
         totals = Totals.of(calls.ended)
-        asked = Query(
-            context=name,
-            text=query,
-            route=AGENT,
-            budget=f"steps:{steps}",
+        asked = replace(
+            asked,
             answer="\n".join(map(printable, made.modified)),
             notes_used=tuple(search.told),
             learned=serving.number if search.told else None,
             usage=totals.usage,
             cost_usd=totals.cost_usd,
             latency_s=time.perf_counter() - began_s,
-            at=at,
-            id=query_id,
         )
         unkept = await _unkept(store, asked) if calls.ended else None
         error = made.work.error or unkept
