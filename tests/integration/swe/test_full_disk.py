@@ -123,3 +123,21 @@ def test_an_edit_that_has_no_room_leaves_the_edits_before_it(place: Place) -> No
     assert "+    return 3\n" in full.stdout
     assert "xxx" not in full.stdout
     assert place.count("query") == 1, "what was asked was paid for"
+
+
+def test_an_agents_sleep_that_has_no_room_goes_on_where_it_stopped(place: Place) -> None:
+    history = History(place.folder / "two", is_bare=True)
+    history.commit("begin", {"a.py": "x = 1\n", "b.py": "y = 1\n"})
+    history.commit("add a thing", {"a.py": "x = 2\n", "b.py": "y = 2\n"})
+    place.run("add", "two", str(history.path))
+    rethink = tool("rethink", files=["a.py"], note="It adds a thing.")
+    sleep = ("swe", "sleep", "two", *place.script(*[[tool("tree")]] * 15, [rethink, tool("finish")]))
+    full = place.run(*sleep, limit=4 * SMALL)
+    assert full.returncode == 1
+    assert full.stderr.splitlines()[-1].startswith("error: the database ")
+    calls = place.count("call")
+    assert 0 < calls < 16
+    after = place.run(*sleep, "--json")
+    assert (after.returncode, json.loads(after.stdout)["explored"]["outcome"]) == (0, "wrote"), after.stderr
+    [job] = json.loads(place.run("jobs", "two", "--json").stdout)["jobs"]
+    assert (job["state"], job["run"]) == ("over", 2)
