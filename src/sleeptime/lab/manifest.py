@@ -77,8 +77,13 @@ def describe(
         "seed": seed,
         "is_quick": is_quick,
         "serving": _SERVING,
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that decide what comes out."""
+    return {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
 
 
 def dataset_digest(problems: Iterable[Problem]) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sleeptime.swe.arms import Arm, Play, plays_of
 from sleeptime.swe.book import Book
 from sleeptime.swe.field import Field
+from sleeptime.swe.tasks import digest_of
 
 SLEEP_STEPS: Final = 20
 
@@ -39,6 +40,24 @@ class Plan:
             found += plays_of(one.name, one.tasks, self.arms, steps=self.steps, seeds=self.seeds)
         order = {(one.name, task.id): number for one in self.fields for number, task in enumerate(one.tasks)}
         return sorted(found, key=lambda play: order[play.repository, play.task.id])
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is played, as JSON."""
+        return {
+            "repositories": {
+                one.name: {
+                    "commit": one.repository.commit_id,
+                    "tasks": len(one.tasks),
+                    "tasks_digest": digest_of(one.tasks),
+                }
+                for one in self.fields
+            },
+            "arms": list(map(str, self.arms)),
+            "steps": list(self.steps),
+            "seeds": self.seeds,
+            "replays": self.replays,
+            "sleep_steps": self.sleep_steps,
+        }
 
     def missing(self, book: Book) -> list[Play]:
         """What has to be played: what needs no model, always, and what it lacks of the others."""

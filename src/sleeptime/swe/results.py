@@ -63,6 +63,7 @@ class Results:
         self._book = book
         self._played = played
         self._price = price
+        self._made_with = {**plan.as_dict(), "resamples": RESAMPLES, "seed": seed}
         self._repositories = tuple(one.name for one in plan.fields)
         tasks = {(one.name, task.id): task for one in plan.fields for task in one.tasks}
         self._rows: defaultdict[tuple[str, int], list[Row]] = defaultdict(list)
@@ -77,6 +78,7 @@ class Results:
     def as_dict(self) -> dict[str, Any]:
         """All of it, as the command prints it."""
         return {
+            "made_with": self._made_with,
             "repositories": list(self._repositories),
             "arms": {_name(*key): self._figures(Arm(key[0]), rows) for key, rows in self._rows.items()},
             "notes_against_agent": self._crossover(),
@@ -87,13 +89,14 @@ class Results:
         answers = [row.answer for row in rows]
         usage = sum((answer.usage for answer in answers), Usage())
         cold = [cold.build_s + cold.answer_s for cold in self._played.cold.values()] if arm in _INDEXED else []
-        f1 = self._macro(rows, lambda row: row.all.f1)
+        f1, f1_source = (self._macro(rows, value) for value in (_f1, _f1_of_source))
         return {
             "f1": f1.mean,
             "f1_interval": _interval(f1),
             "precision": self._macro(rows, lambda row: row.all.precision).mean,
             "recall": self._macro(rows, lambda row: row.all.recall).mean,
-            "f1_source": self._macro(rows, lambda row: row.source.f1).mean,
+            "f1_source": f1_source.mean,
+            "f1_source_interval": _interval(f1_source),
             "n": len({row.cluster for row in rows}),
             "answers": len(rows),
             "predicted": float(np.mean([len(answer.predicted) for answer in answers])),
@@ -184,7 +187,7 @@ class Results:
         ``tasks`` is how many tasks pay for the sleep, in tokens of all kinds; None where nothing is saved.
         """
         with_notes = [
-            (steps, self._macro(rows, lambda row: row.all.f1).mean, _mean_tokens(rows))
+            (steps, self._macro(rows, _f1).mean, _mean_tokens(rows))
             for (arm, steps), rows in sorted(self._rows.items())
             if arm == Arm.AGENT_NOTES
         ]
@@ -192,7 +195,7 @@ class Results:
         for (arm, steps), rows in sorted(self._rows.items()):
             if arm != Arm.AGENT or not with_notes:
                 continue
-            f1 = self._macro(rows, lambda row: row.all.f1).mean
+            f1 = self._macro(rows, _f1).mean
             equal = next(((budget, tokens) for budget, other, tokens in with_notes if other >= f1), None)
             saved = None if equal is None else _mean_tokens(rows) - equal[1]
             tasks = slept.total_tokens / saved if saved is not None and saved > 0 else None
@@ -208,6 +211,14 @@ class Results:
 
 def _scored(answer: Answer, task: Task) -> Row:
     return Row(answer, score(answer.predicted, task.modified_all), score(answer.source, task.modified_source))
+
+
+def _f1(row: Row) -> float:
+    return row.all.f1
+
+
+def _f1_of_source(row: Row) -> float:
+    return row.source.f1
 
 
 def _name(arm: str, steps: int) -> str:

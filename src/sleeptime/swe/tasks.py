@@ -9,6 +9,7 @@ Knows nothing of how tasks are found or played.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -83,12 +84,20 @@ def read_tasks(path: Path) -> tuple[Task, ...]:
     return tasks
 
 
+def digest_of(tasks: Iterable[Task]) -> str:
+    """16 hex digits of tasks, in order."""
+    return hashlib.sha256("".join(map(_line, tasks)).encode()).hexdigest()[:16]
+
+
 def write_tasks(path: Path, tasks: Iterable[Task]) -> None:
     """Write a file of tasks, whole or not at all."""
     partial = path.with_name(f"{path.name}.partial")
-    lines = (json.dumps(task.as_dict(), ensure_ascii=True) + "\n" for task in tasks)
-    partial.write_text("".join(lines), encoding="utf-8")
+    partial.write_text("".join(map(_line, tasks)), encoding="utf-8")
     partial.replace(path)
+
+
+def _line(task: Task) -> str:
+    return json.dumps(task.as_dict(), ensure_ascii=True) + "\n"
 
 
 def _task(where: str, line: str) -> Task:

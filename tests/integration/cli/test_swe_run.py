@@ -9,7 +9,8 @@ import pytest
 
 from sleeptime.models.scripted import ScriptedModel
 from sleeptime.swe.generated import generate
-from sleeptime.swe.tasks import write_tasks
+from sleeptime.swe.repository import Repository
+from sleeptime.swe.tasks import digest_of, write_tasks
 from tests.support.commands import Cli
 from tests.support.openai_server import openai_server
 
@@ -29,7 +30,11 @@ def test_without_a_model_every_arm_has_its_figures(cli: Cli) -> None:
         assert of["f1_interval"][0] <= of["f1"] <= of["f1_interval"][1]
     assert arms["index"]["f1"] > arms["random"]["f1"]
     assert arms["index"]["cold_s"] > 0
-    assert json.loads(Path("swe-results/results.json").read_text())["arms"] == arms
+    kept = json.loads(Path("swe-results/results.json").read_text())
+    assert kept["arms"] == arms
+    assert "swe run --repo shop.git --tasks tasks.jsonl" in kept["made_by"]["command"]
+    played_on = {"commit": Repository.open(made.path).commit_id, "tasks": 4, "tasks_digest": digest_of(made.tasks[-4:])}
+    assert kept["made_with"]["repositories"] == {"shop.git": played_on}
     assert "<svg" in Path("swe-results/results.svg").read_text()
     assert "index" in cli("swe", "run", "--repo", "shop.git", "--tasks", "tasks.jsonl", "--arms", "index").out
 

@@ -82,6 +82,7 @@ def run(
 
     need_extra()
     need_lab("lab", "inspect_ai", "matplotlib")
+    from sleeptime.lab.manifest import command, versions, without_password
     from sleeptime.swe.book import Book
     from sleeptime.swe.field import fields_of
     from sleeptime.swe.plan import Plan
@@ -94,7 +95,8 @@ def run(
     try:
         playing = _Playing(plan, book, settings, output, concurrency)
         played, price = playing.play(max_usd, is_agreed=yes)
-        found = {"model": model, **Results(plan, book, played, price).as_dict()}
+        made_by = {"command": command(), "versions": versions()}
+        found = {"model": without_password(model), "made_by": made_by, **Results(plan, book, played, price).as_dict()}
     finally:
         book.close()
     _save(output, found, as_json=as_json)
