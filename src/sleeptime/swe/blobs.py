@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sleeptime.core.errors import InputError, Unreadable
 from sleeptime.swe.cache import MANY, Cache
-from sleeptime.swe.outline import Outline, Symbol, language_of, outline
+from sleeptime.swe.documents import Documents
+from sleeptime.swe.outline import language_of, outline
 from sleeptime.swe.terms import TermCounts
 
 if TYPE_CHECKING:
     from sleeptime.swe.repository import Repository
 
 _KIND: Final = "blob"
-_SIZES: Final = struct.Struct("<III")
 
 
 class BlobKey(NamedTuple):
@@ -42,44 +40,29 @@ class Blob:
     Args:
         content: its words.
         symbols: words of the names that it defines.
-        outline: those names, as `outline` gives them, in JSON.
     """
 
     content: TermCounts
     symbols: TermCounts
-    outline: bytes
 
     @classmethod
     def read(cls, path: str, text: str) -> Blob:
         """Read a file."""
-        found = outline(path, text)
-        symbols = [[symbol.kind, symbol.name, symbol.first, symbol.last] for symbol in found.symbols]
-        told = json.dumps([found.language, symbols, found.is_partial, found.remark])
-        return cls(TermCounts.of(text), TermCounts.of(*(symbol.name for symbol in found.symbols)), told.encode())
-
-    def outlined(self) -> Outline:
-        """The outline."""
-        language, symbols, is_partial, remark = json.loads(self.outline)
-        return Outline(language, tuple(Symbol(*symbol) for symbol in symbols), is_partial, remark)
+        return cls(TermCounts.of(text), TermCounts.of(*(symbol.name for symbol in outline(path, text).symbols)))
 
     def packed(self) -> bytes:
         """As bytes."""
-        arrays = (self.content.ids, self.content.counts, self.symbols.ids, self.symbols.counts)
-        sizes = _SIZES.pack(len(self.content.ids), len(self.symbols.ids), len(self.outline))
-        return b"".join((sizes, *(array.tobytes() for array in arrays), self.outline))
+        return Documents.of([self.content, self.symbols]).packed()
 
     @classmethod
     def unpacked(cls, data: bytes) -> Blob:
         """From `packed`."""
-        import numpy as np
+        return cls(*Documents.unpacked(data).each())
 
-        num_content, num_symbols, num_outline = _SIZES.unpack_from(data)
-        begin, arrays = _SIZES.size, list[np.ndarray]()
-        for num, kind in ((num_content, "<u8"), (num_content, "<u4"), (num_symbols, "<u8"), (num_symbols, "<u4")):
-            arrays.append(np.frombuffer(data, kind, num, begin))
-            begin += arrays[-1].nbytes
-        outlined = data[begin : begin + num_outline]
-        return cls(TermCounts(arrays[0], arrays[1]), TermCounts(arrays[2], arrays[3]), outlined)
+
+def texts_of(cache: Cache | None) -> frozenset[str]:
+    """Ids of the blobs that are kept: those are known to be texts."""
+    return frozenset(key.partition(".")[0] for key in ([] if cache is None else cache.keys(_KIND)))
 
 
 def load_blobs(

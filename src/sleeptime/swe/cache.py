@@ -1,8 +1,19 @@
 """Cache: what was worked out of a blob or a commit, kept under the id of that, so that it is worked out once.
 
-A file of SQLite for each repository. Everything in it can be made again, so it is dropped, with a word about it, when
-it is damaged, and without one when another version wrote it; each entry has a checksum of its own. Several processes
-may use it at once, and what one of them has put there stays when it is killed.
+A file of SQLite for each repository, and one table: kind, key, checksum, data.
+
+========  ==============  ==================================================
+kind      key             data
+========  ==============  ==================================================
+blob      blob, language  the words of a file, `blobs.Blob`
+mainline  newest commit   commits in a row, `stretch.Stretch`
+replay    commit          what the signals said of it, `fusion.Evidence`
+slept     "replays"       how many the last sleep was told to replay
+========  ==============  ==================================================
+
+Everything in it can be made again, so it is dropped, with a word about it, when it is damaged, and without one when
+another version wrote it. Several processes may use it at once, and what one of them has put there stays when it is
+killed. It does not grow for ever: see `Cache.tidy`.
 """
 
 from __future__ import annotations
@@ -10,6 +21,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +29,15 @@ from typing import Final
 
 log = logging.getLogger(__name__)
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 """Counts up with every change of what is kept or of how it is worked out."""
 MANY: Final = 256
-"""So many entries are put there at a time: at most these are lost in a crash."""
+"""So many blobs or commits are put there at a time: at most these are lost in a crash."""
+SMALL: Final = 16 << 20
+"""Bytes below which nothing is dropped."""
+SPARE: Final = 3
+"""How much of what is not used may stay: so many times what is."""
 
-_CHECKSUM_BYTES: Final = 8
 _WAIT_S: Final = 60.0
 _ASKED: Final = 500
 
@@ -41,6 +56,7 @@ class Cache:
     def __init__(self, path: Path, warn: Warn = log.warning) -> None:
         self.path = path
         self._warn = warn
+        self._used = set[tuple[str, str]]()
         self._database: sqlite3.Connection | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,13 +91,21 @@ class Cache:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def keys(self, kind: str) -> list[str]:
+        """The keys of a kind."""
+        with self._using() as database:
+            if database is not None:
+                return [key for (key,) in database.execute("SELECT key FROM entry WHERE kind = ?", (kind,))]
+        return []
+
     def all(self, kind: str) -> dict[str, bytes]:
-        """Every entry of a kind, by key."""
+        """Every entry of a kind, by key; say with `use` which are used."""
         return self._read(kind, [("kind = ?", (kind,))])
 
     def get(self, kind: str, keys: Iterable[str]) -> dict[str, bytes]:
-        """The entries of a kind that are there of these keys."""
+        """The entries of a kind that are there of these keys; they count as used."""
         wanted = list(dict.fromkeys(keys))
+        self.use(kind, wanted)
         pages = [wanted[begin : begin + _ASKED] for begin in range(0, len(wanted), _ASKED)]
         wheres = [(f"kind = ? AND key IN ({','.join('?' * len(page))})", (kind, *page)) for page in pages]
         return self._read(kind, wheres)
@@ -96,15 +120,39 @@ class Cache:
                 found.update(_checked(kind, rows))
         return found
 
-    def put(self, kind: str, entries: Mapping[str, bytes]) -> None:
-        """Keep entries; all of them or none."""
+    def put(self, kind: str, entries: Mapping[str, bytes], *, instead_of: Iterable[str] = ()) -> None:
+        """Keep entries, which count as used, and drop those that they replace; all of it or nothing."""
         if not entries:
             return
+        self.use(kind, entries)
         rows = [(kind, key, _checksum(kind, key, data), data) for key, data in entries.items()]
         with self._using() as database:
             if database is not None:
                 with database:
+                    database.executemany(
+                        "DELETE FROM entry WHERE kind = ? AND key = ?", [(kind, k) for k in instead_of]
+                    )
                     database.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)", rows)
+
+    def use(self, kind: str, keys: Iterable[str]) -> None:
+        """Say that entries are used: `tidy` leaves them there."""
+        self._used.update((kind, key) for key in keys)
+
+    def tidy(self) -> None:
+        """Drop what was not used since the cache was opened, once that is more than `SPARE` times what was.
+
+        So the file stays below `SPARE` + 1 times what an index needs, or `SMALL`, and an entry that is dropped although
+        somebody wants it again was paid for by as many new ones.
+        """
+        with self._using() as database:
+            if database is None:
+                return
+            sizes = {(k, key): size for k, key, size in database.execute("SELECT kind, key, length(data) FROM entry")}
+            unused = sizes.keys() - self._used
+            num_unused, num_all = sum(sizes[entry] for entry in unused), sum(sizes.values())
+            if num_all > SMALL and num_unused > SPARE * (num_all - num_unused):
+                with database:
+                    database.executemany("DELETE FROM entry WHERE kind = ? AND key = ?", unused)
 
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection | None]:
@@ -128,8 +176,7 @@ class Cache:
                 if database.execute("PRAGMA user_version").fetchone()[0] != FORMAT:
                     database.execute("DROP TABLE IF EXISTS entry")
                     database.execute(
-                        "CREATE TABLE entry (kind TEXT, key TEXT, checksum BLOB, data BLOB, PRIMARY KEY (kind, key))"
-                        " WITHOUT ROWID"
+                        "CREATE TABLE entry (kind TEXT, key TEXT, checksum INTEGER, data BLOB, PRIMARY KEY (kind, key))"
                     )
                     database.execute(f"PRAGMA user_version = {FORMAT}")
         except BaseException:
@@ -163,11 +210,11 @@ def _is_damage(error: Exception) -> bool:
     return isinstance(error, _Damaged) or getattr(error, "sqlite_errorcode", None) in at_fault
 
 
-def _checksum(kind: str, key: str, data: bytes) -> bytes:
-    return hashlib.blake2b(b"%b %b %b" % (kind.encode(), key.encode(), data), digest_size=_CHECKSUM_BYTES).digest()
+def _checksum(kind: str, key: str, data: bytes) -> int:
+    return zlib.crc32(data, zlib.crc32(f"{kind} {key}".encode()))
 
 
-def _checked(kind: str, rows: Iterable[tuple[str, bytes, object]]) -> Iterator[tuple[str, bytes]]:
+def _checked(kind: str, rows: Iterable[tuple[str, int, object]]) -> Iterator[tuple[str, bytes]]:
     for key, checksum, data in rows:
         if not isinstance(data, bytes) or _checksum(kind, key, data) != checksum:
             raise _Damaged(f"{kind} {key}")

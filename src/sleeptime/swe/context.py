@@ -94,7 +94,7 @@ def index_of(
         replays: how many past changes it is tuned on; as the last sleep was told by default.
         folder: of the caches; `cache_folder` by default.
         progress: told what is being done, and how far it is.
-        warn: told of a cache that cannot be used.
+        warn: told of a cache that cannot be used, and of a damaged repository.
 
     Raises:
         InputError: the extra ``swe`` is not installed, or `replays` is negative.
@@ -104,7 +104,7 @@ def index_of(
             replays = int(cache.get(_SLEPT, [_REPLAYS]).get(_REPLAYS, str(REPLAYS).encode()))
         else:
             cache.put(_SLEPT, {_REPLAYS: str(replays).encode()})
-        return Index.build(repository, cache=cache, replays=replays, progress=progress)
+        return Index.build(repository, cache=cache, replays=replays, progress=progress, warn=warn)
 
 
 def check_query(query: str) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from sleeptime.swe.blobs import Blob, BlobKey
+from sleeptime.swe.documents import Documents
 from sleeptime.swe.history import is_source
 from sleeptime.swe.postings import Postings
 from sleeptime.swe.roles import Roles
 from sleeptime.swe.signals import Corpus, Moment
-from sleeptime.swe.terms import TermCounts
 
 if TYPE_CHECKING:
     from sleeptime.swe.past import Past
@@ -32,7 +32,7 @@ def listing(past: Past, since: int) -> Listing:
 
 
 def assembled(
-    past: Past, messages: Sequence[TermCounts], listings: Mapping[int, Listing], blobs: Mapping[BlobKey, Blob]
+    past: Past, messages: Documents, listings: Mapping[int, Listing], blobs: Mapping[BlobKey, Blob]
 ) -> tuple[Corpus, dict[int, Moment]]:
     """A corpus for moments, and those.
 
@@ -48,9 +48,9 @@ def assembled(
         path: place for place, path in enumerate(dict.fromkeys(row[0] for rows in readable.values() for row in rows))
     }
     corpus = Corpus(
-        content=Postings.of([blobs[key].content for key in keys]),
-        symbols=Postings.of([blobs[key].symbols for key in keys]),
-        names=Postings.of_texts(paths),
+        content=Postings.of(Documents.of([blobs[key].content for key in keys])),
+        symbols=Postings.of(Documents.of([blobs[key].symbols for key in keys])),
+        names=Postings.of(Documents.of_texts(paths)),
         roles=Roles.of(list(paths)),
         messages=Postings.of(messages),
         past=past,

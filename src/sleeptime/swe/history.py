@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePosixPath
+from posixpath import splitext
 from typing import Final, Literal
 
 Status = Literal["added", "modified", "deleted", "renamed"]
@@ -60,4 +60,4 @@ class Commit:
 
 def is_source(path: str) -> bool:
     """Whether a file of this name is source code."""
-    return PurePosixPath(path).suffix.lower() in SOURCE_SUFFIXES
+    return splitext(path)[1].lower() in SOURCE_SUFFIXES

@@ -6,13 +6,15 @@ replays is kept in a `Cache`; an index that is built from it is the same as one 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sleeptime.core.errors import InputError
-from sleeptime.swe.blobs import BlobKey, load_blobs
-from sleeptime.swe.cache import Cache
+from sleeptime.nano.blas import one_blas_thread
+from sleeptime.swe.blobs import BlobKey, load_blobs, texts_of
+from sleeptime.swe.cache import Cache, Warn
 from sleeptime.swe.corpus import NOW, Listing, assembled, listing
 from sleeptime.swe.extra import need_extra
 from sleeptime.swe.fusion import features, fit, num_named, probabilities, strengths
@@ -26,6 +28,8 @@ from sleeptime.swe.signals import NAMES, Corpus, Moment, Searched
 
 if TYPE_CHECKING:
     import numpy as np
+
+log = logging.getLogger(__name__)
 
 REPLAYS: Final = 30
 """How many past changes the weights are tuned on by default."""
@@ -78,6 +82,7 @@ class Index:
         cache: Cache | None = None,
         replays: int = REPLAYS,
         progress: Progress | None = None,
+        warn: Warn = log.warning,
     ) -> Index:
         """Read a repository; with a cache, only what is not in it.
 
@@ -86,6 +91,7 @@ class Index:
             cache: where to keep what is worked out; None keeps nothing.
             replays: how many past changes to tune the weights on, at least 0.
             progress: told how far it is.
+            warn: told when a damaged repository lets a part of the history be unknown.
 
         Raises:
             InputError: the extra ``swe`` is not installed, or `replays` is negative.
@@ -94,17 +100,22 @@ class Index:
             raise InputError(f"the number of replays is at least 0, got {replays}")
         need_extra()
         told = progress or (lambda what, done, total: None)
-        files = {path: file.blob for path, file in repository.files().items() if file.kind is FileKind.TEXT}
-        mainline = load_mainline(repository, cache, lambda done: told("reading commits", done, None))
-        past = Past.of(mainline.commits, files)
+        tree = repository.files(texts_of(cache))
+        files = {path: file.blob for path, file in tree.items() if file.kind is FileKind.TEXT}
+        mainline = load_mainline(repository, cache, warn, lambda done: told("reading commits", done, None))
+        past = Past.of(mainline, files)
         numbers, changes = past.now(), Replays.of(past, replays, cache)
         listings: dict[int, Listing] = {since: listing(past, since) for since in changes.moments}
         listings[NOW] = [(path, numbers[path], BlobKey.of(blob, path)) for path, blob in files.items()]
         wanted = {key: path for rows in listings.values() for path, _, key in rows}
         blobs = load_blobs(repository, cache, wanted, lambda done, total: told("reading files", done, total))
-        corpus, moments = assembled(past, mainline.messages, listings, blobs)
+        corpus, moments = assembled(past, mainline.words, listings, blobs)
         evidence = changes.run(corpus, moments, cache, lambda done, total: told("replaying changes", done, total))
-        return cls(repository.commit_id, corpus, moments[NOW], fit(evidence), len(evidence))
+        if cache is not None:
+            cache.tidy()
+        with one_blas_thread():
+            weights = fit(evidence)
+        return cls(repository.commit_id, corpus, moments[NOW], weights, len(evidence))
 
     @property
     def paths(self) -> tuple[str, ...]:

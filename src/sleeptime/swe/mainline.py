@@ -1,103 +1,122 @@
-"""Mainline: the commits of a repository, each read once."""
+"""Mainline: the commits of a repository, each read once.
+
+They are kept in packs: a pack is a stretch of commits under the id of its newest one, and the parent of its oldest one
+is in the next pack. A build adds what it has read as a pack; where a pack is at least half as long as the next older
+one, both become one. So n commits are in about log2(n) packs, and each was written about as often.
+"""
 
 from __future__ import annotations
 
-import json
-import struct
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from sleeptime.core.errors import InputError
+from sleeptime.core.counted import counted
 from sleeptime.swe.cache import MANY, Cache
-from sleeptime.swe.history import Change, Commit
-from sleeptime.swe.terms import TermCounts
-from sleeptime.swe.wording import query_of
+from sleeptime.swe.repository import Edge
+from sleeptime.swe.stretch import Stretch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from sleeptime.swe.cache import Warn
+    from sleeptime.swe.history import Commit
     from sleeptime.swe.repository import Repository
 
-_KIND: Final = "commit"
-_SIZES: Final = struct.Struct("<II")
-
-
-@dataclass(frozen=True, slots=True)
-class Mainline:
-    """Commits along first parents, newest first.
-
-    Args:
-        commits: with what they changed.
-        messages: the words of each one's message.
-    """
-
-    commits: tuple[Commit, ...]
-    messages: tuple[TermCounts, ...]
+_KIND: Final = "mainline"
 
 
 def load_mainline(
-    repository: Repository, cache: Cache | None, progress: Callable[[int], None] | None = None
-) -> Mainline:
+    repository: Repository, cache: Cache | None, warn: Warn, progress: Callable[[int], None] | None = None
+) -> Stretch:
     """The commits along first parents, newest first, read where they are not kept.
 
     Args:
         repository: at the newest of them.
         cache: where they are kept.
-        progress: told how many were read.
+        warn: told of a commit that cannot be read though it should be there: with it the mainline ends.
+        progress: told how many there are.
     """
-    kept, fresh = {} if cache is None else cache.all(_KIND), dict[str, bytes]()
-    found, messages = list[Commit](), list[TermCounts]()
+    packs, found = _Packs(cache), list[Stretch]()
     following: str | None = repository.commit_id
-    while following is not None:
-        if following in kept:
-            commit, words = _unpacked(following, kept[following])
-            found.append(commit)
-            messages.append(words)
-        else:
-            for commit in _from(repository, following):
-                found.append(commit)
-                messages.append(TermCounts.of(query_of(commit.message)))
-                if commit.changes or not commit.parents:  # a commit at the edge of a shallow clone may yet be told
-                    fresh[commit.id] = _packed(commit, messages[-1])
-                if cache is not None and len(fresh) == MANY:
-                    cache.put(_KIND, fresh)
-                    fresh = {}
-                if progress is not None:
-                    progress(len(found))
-                if commit.parents and commit.parents[0] in kept:
-                    break
-            else:
-                break
-        following = found[-1].parents[0] if found[-1].parents else None
-    if cache is not None:
-        cache.put(_KIND, fresh)
-    return Mainline(tuple(found), tuple(messages))
+    edge: Edge | None = None
+    while following is not None and edge is None:
+        kept = packs.since(following)
+        if kept is not None:
+            found.append(kept)
+        for part in () if kept is not None else _read(repository, following, packs):
+            found.append(part)
+            packs.add(part if repository.edge_at(part[-1]) is None else part[:-1])  # what it changed may yet be told
+            if progress is not None:
+                progress(sum(map(len, found)))
+        last = found[-1][-1]
+        following = last.parents[0] if last.parents else None
+        edge = None if following in packs else repository.edge_at(last)
+    packs.settle()
+    mainline = Stretch.joined(found)
+    if edge is Edge.DAMAGED:
+        warn(
+            f"the commit {following} of the git repository {repository.path} is damaged or missing, see git fsck: the "
+            f"history that files are ranked by begins after it, and is {counted(len(mainline), 'commit')} long"
+        )
+    return mainline
 
 
-def _from(repository: Repository, commit_id: str) -> Iterator[Commit]:
-    """The commits from an ancestor on; none when it is not there, as behind the edge of a shallow clone."""
-    try:
-        start = repository if commit_id == repository.commit_id else repository.at(commit_id)
-        yield from start.commits()
-    except InputError:
-        return
+def _read(repository: Repository, commit_id: str, packs: _Packs) -> Iterator[Stretch]:
+    """The commits from one on, so many at a time, up to one that is kept or to the last."""
+    found: list[Commit] = []
+    for commit in (repository if commit_id == repository.commit_id else repository.at(commit_id)).commits():
+        found.append(commit)
+        is_met = bool(commit.parents) and commit.parents[0] in packs
+        if is_met or len(found) == MANY:
+            yield Stretch.of(found)
+            found = []
+        if is_met:
+            return
+    if found:
+        yield Stretch.of(found)
 
 
-def _packed(commit: Commit, words: TermCounts) -> bytes:
-    changes = [[change.path, change.status, change.old_path, change.blob] for change in commit.changes]
-    told = json.dumps([list(commit.parents), commit.at.timestamp(), commit.message, changes]).encode()
-    return b"".join((_SIZES.pack(len(told), len(words.ids)), told, words.ids.tobytes(), words.counts.tobytes()))
+class _Packs:
+    """The packs of a cache, and those of them that make up one mainline."""
 
+    def __init__(self, cache: Cache | None) -> None:
+        self._cache = cache
+        kept = [] if cache is None else [Stretch.unpacked(data) for data in cache.all(_KIND).values()]
+        self._places = {
+            commit_id: (pack, place)
+            for pack in sorted(kept, key=len)  # of those that have a commit the longest counts
+            for place, commit_id in enumerate(pack.ids)
+        }
+        self._chain: list[Stretch] = []
+        self._is_new = False
 
-def _unpacked(commit_id: str, data: bytes) -> tuple[Commit, TermCounts]:
-    import numpy as np
+    def __contains__(self, commit_id: object) -> bool:
+        return commit_id in self._places
 
-    num_told, num_words = _SIZES.unpack_from(data)
-    begin = _SIZES.size + num_told
-    parents, at, message, changes = json.loads(data[_SIZES.size : begin])
-    ids = np.frombuffer(data, "<u8", num_words, begin)
-    counts = np.frombuffer(data, "<u4", num_words, begin + ids.nbytes)
-    when = datetime.fromtimestamp(at, UTC)
-    commit = Commit(commit_id, tuple(parents), when, message, tuple(Change(*change) for change in changes))
-    return commit, TermCounts(ids, counts)
+    def since(self, commit_id: str) -> Stretch | None:
+        """The commits of a pack from one of them on; None where none has it."""
+        if self._cache is None or commit_id not in self._places:
+            return None
+        pack, place = self._places[commit_id]
+        self._cache.use(_KIND, [pack.ids[0]])
+        self._chain.append(pack[place:])
+        return self._chain[-1]
+
+    def add(self, stretch: Stretch) -> None:
+        """Keep commits that were read, the next of the mainline."""
+        if self._cache is not None and stretch:
+            self._cache.put(_KIND, {stretch.ids[0]: stretch.packed()})
+            self._chain.append(stretch)
+            self._is_new = True
+
+    def settle(self) -> None:
+        """After the last commit: make one of the newest packs that are long enough for the next older one."""
+        if self._cache is None or not self._is_new:
+            return
+        num, length = 1, len(self._chain[0])
+        while num < len(self._chain) and 2 * length >= len(self._chain[num]):
+            length += len(self._chain[num])
+            num += 1
+        if num > 1:
+            one, *rest = self._chain[:num]
+            packed = Stretch.joined([one, *rest]).packed()
+            self._cache.put(_KIND, {one.ids[0]: packed}, instead_of=[part.ids[0] for part in rest])

@@ -6,7 +6,7 @@ Everything is read from the objects themselves: grafts, replacements, attributes
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -119,18 +119,25 @@ class Objects:
         parents = tuple(match.decode() for match in _PARENT.findall(header))
         return StoredCommit(commit_id, str(found.tree_id), parents, _moment(found.commit_time), _message(found))
 
-    def kind(self, blob_id: str) -> tuple[int, FileKind]:
-        """Bytes of a blob, 0 when it is missing, and how it can be read."""
+    def should_be_there(self, commit_id: str) -> bool:
+        """Whether a commit that cannot be read is damaged or lost, and not behind the edge of a shallow clone."""
+        with self._asking:
+            return commit_id in self.git.odb or not self.git.is_shallow
+
+    def kind(self, blob_id: str, texts: Container[str] = ()) -> tuple[int, FileKind]:
+        """Bytes of a blob, 0 when it is missing, and how it can be read; one of `texts` is known to be a text."""
         if blob_id not in self._kinds:
-            self._kinds[blob_id] = self._look_at(blob_id)
+            self._kinds[blob_id] = self._look_at(blob_id, texts)
         return self._kinds[blob_id]
 
-    def _look_at(self, blob_id: str) -> tuple[int, FileKind]:
+    def _look_at(self, blob_id: str, texts: Container[str]) -> tuple[int, FileKind]:
         size = self._size(blob_id)
         if size is None:
             return 0, FileKind.MISSING
         if size > MAX_TEXT_BYTES:
             return size, FileKind.HUGE
+        if blob_id in texts:
+            return size, FileKind.TEXT
         data = self.data(blob_id)
         if data is None:
             return 0, FileKind.MISSING

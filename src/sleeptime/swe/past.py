@@ -7,18 +7,17 @@ the content of that time.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from sleeptime.swe.history import Commit
+    from sleeptime.swe.stretch import Stretch
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """A file from one commit on.
 
     Args:
@@ -46,7 +45,7 @@ class Past:
         touches: the commit of each touch, by file and then ascending, int32 ``(M,)``.
     """
 
-    commits: Sequence[Commit]
+    commits: Stretch
     versions: tuple[tuple[Version, ...], ...]
     offsets: np.ndarray
     files: np.ndarray
@@ -63,8 +62,8 @@ class Past:
         return found
 
     @classmethod
-    def of(cls, commits: Sequence[Commit], now: Mapping[str, str]) -> Past:
-        """Read commits, newest first.
+    def of(cls, commits: Stretch, now: Mapping[str, str]) -> Past:
+        """Number the files of a history.
 
         Args:
             commits: a mainline.
@@ -72,15 +71,11 @@ class Past:
         """
         import numpy as np
 
-        files = _Files()
-        touched: list[list[int]] = []
-        for number, commit in enumerate(commits):
-            touched.append(files.read(number, commit))
-        versions = files.versions(now)
-        sizes = np.array([len(numbers) for numbers in touched], np.int64)
-        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        flat = np.array([number for numbers in touched for number in numbers], np.int32)
-        commit_of = np.repeat(np.arange(len(commits), dtype=np.int32), sizes)
+        numbers, told = _numbered(commits)
+        versions = _with_untold(told, now)
+        offsets = np.concatenate([[0], np.cumsum(commits.sizes)]).astype(np.int64)
+        flat = np.array(numbers, np.int32)
+        commit_of = np.repeat(np.arange(len(commits), dtype=np.int32), commits.sizes)
         order = np.argsort(flat, kind="stable")
         file_offsets = np.searchsorted(flat[order], np.arange(len(versions) + 1))
         return cls(
@@ -116,36 +111,30 @@ class Past:
         return commits[np.searchsorted(commits, before) :]
 
 
-class _Files:
-    """Numbers files while a history is read from its newest commit on."""
-
-    def __init__(self) -> None:
-        self._versions: list[list[Version]] = []
-        self._named: dict[str, int] = {}
-
-    def read(self, number: int, commit: Commit) -> list[int]:
-        """The files that a commit touched."""
-        touched = []
+def _numbered(commits: Stretch) -> tuple[list[int], list[list[Version]]]:
+    """The number of the file of each change, and the versions of each file, newest first."""
+    numbers, versions, named = list[int](), list[list[Version]](), dict[str, int]()
+    begin = 0
+    for commit, size in enumerate(commits.sizes):
         older: dict[str, int] = {}
-        for change in commit.changes:
-            file = self._file(change.path)
-            self._versions[file].append(Version(number, change.path, change.blob))
-            touched.append(file)
-            if change.status == "renamed" and change.old_path is not None:
-                older[change.old_path] = file
+        for change in range(begin, begin + size):
+            path, old_path = commits.paths[change], commits.old_paths[change]
+            file = named.setdefault(path, len(versions))
+            if file == len(versions):
+                versions.append([])
+            versions[file].append(Version(commit, path, commits.blobs[change]))
+            numbers.append(file)
+            if old_path is not None:
+                older[old_path] = file
         for file in older.values():  # an older file of that name was another one
-            del self._named[self._versions[file][-1].path]
-        self._named.update(older)
-        return touched
+            del named[versions[file][-1].path]
+        named.update(older)
+        begin += size
+    return numbers, versions
 
-    def _file(self, path: str) -> int:
-        if path not in self._named:
-            self._named[path] = len(self._versions)
-            self._versions.append([])
-        return self._named[path]
 
-    def versions(self, now: Mapping[str, str]) -> tuple[tuple[Version, ...], ...]:
-        """Of every file, those of which no commit tells included."""
-        told = {versions[0].path for versions in self._versions if versions[0].blob is not None}
-        untold = [(Version(1 << 30, path, blob),) for path, blob in now.items() if path not in told]
-        return (*map(tuple, self._versions), *untold)
+def _with_untold(told: list[list[Version]], now: Mapping[str, str]) -> tuple[tuple[Version, ...], ...]:
+    """The versions of every file, those of which no commit tells included."""
+    there = {versions[0].path for versions in told if versions[0].blob is not None}
+    untold = [(Version(1 << 30, path, blob),) for path, blob in now.items() if path not in there]
+    return (*map(tuple, told), *untold)

@@ -8,14 +8,14 @@ postings serves a repository at every commit, and one more document costs itself
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sleeptime.swe.terms import TermCounts, counted
-
 if TYPE_CHECKING:
     import numpy as np
+
+    from sleeptime.swe.documents import Documents
 
 K1: Final = 1.2
 """How soon more occurrences of a term stop to matter; the usual value."""
@@ -42,32 +42,15 @@ class Postings:
     lengths: np.ndarray
 
     @classmethod
-    def of(cls, documents: Sequence[TermCounts]) -> Postings:
-        """Put documents together; each is known by its place."""
+    def of(cls, documents: Documents) -> Postings:
+        """Sort documents by their terms; each is known by its place."""
         import numpy as np
 
-        ids = np.concatenate([document.ids for document in documents] or [np.zeros(0, np.uint64)])
-        counts = np.concatenate([document.counts for document in documents] or [np.zeros(0)])
-        return cls._of(ids, counts, [len(document.ids) for document in documents])
-
-    @classmethod
-    def of_texts(cls, texts: Iterable[str]) -> Postings:
-        """Put short texts together; each is known by its place."""
-        import numpy as np
-
-        found = [counted(text) for text in texts]
-        ids = np.array([term for counts in found for term in counts], np.uint64)
-        return cls._of(ids, np.array([times for counts in found for times in counts.values()]), list(map(len, found)))
-
-    @classmethod
-    def _of(cls, ids: np.ndarray, counts: np.ndarray, sizes: Sequence[int]) -> Postings:
-        import numpy as np
-
-        counts = counts.astype(np.float64)
+        sizes, counts = documents.sizes, documents.counts.astype(np.float64)
         numbers = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
         lengths = np.bincount(numbers, counts, minlength=len(sizes)).astype(np.int64)
-        order = np.argsort(ids, kind="stable")
-        ids = ids[order]
+        order = np.argsort(documents.ids, kind="stable")
+        ids = documents.ids[order]
         begins = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]])) if len(ids) else np.zeros(0, np.int64)
         offsets = np.append(begins, len(ids))
         return cls(ids[begins], offsets, numbers[order], counts[order], lengths)

@@ -6,8 +6,9 @@ Works on a working tree, on a linked one and on a bare repository. What is check
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -20,7 +21,7 @@ from sleeptime.sources.repository import is_there, opened_repository
 from sleeptime.swe.history import Change, Commit, Status
 from sleeptime.swe.objects import MAX_TEXT_BYTES, Entry, FileKind, Mode, Objects, StoredCommit
 
-__all__ = ["MAX_CHANGES", "MAX_FILES", "File", "FileKind", "Repository"]
+__all__ = ["MAX_CHANGES", "MAX_FILES", "Edge", "File", "FileKind", "Repository"]
 
 MAX_FILES: Final = 200_000
 """Most files and folders of one commit."""
@@ -43,6 +44,13 @@ class File:
     blob: str
     size: int
     kind: FileKind
+
+
+class Edge(Enum):
+    """Why the mainline ends at a commit that has a parent: the clone is shallow, or the parent is damaged or lost."""
+
+    SHALLOW = auto()
+    DAMAGED = auto()
 
 
 class Repository:
@@ -129,8 +137,11 @@ class Repository:
             )
         return Repository(self.path, self._objects, commit)
 
-    def files(self) -> Mapping[str, File]:
+    def files(self, texts: Container[str] = ()) -> Mapping[str, File]:
         """The files of the commit by path, in path order.
+
+        Args:
+            texts: blobs that are known to be texts: what is in them need not be looked at.
 
         Raises:
             TooLarge: more than `MAX_FILES` files and folders.
@@ -141,7 +152,7 @@ class Repository:
                 raise TooLarge(
                     f"{self.path} has more than {MAX_FILES:,} files and folders at {self.commit_id[:12]}, the limit"
                 )
-            found = sorted((self._file(entry, there) for entry, there in entries), key=lambda file: file.path)
+            found = sorted((self._file(entry, there, texts) for entry, there in entries), key=lambda file: file.path)
             self._files = MappingProxyType({file.path: file for file in found})
         return self._files
 
@@ -196,6 +207,12 @@ class Repository:
             limit = None if limit is None else limit - 1
             commit = self._objects.commit(commit.parents[0]) if commit.parents else None
 
+    def edge_at(self, commit: Commit) -> Edge | None:
+        """Why the mainline ends at a commit; None where it goes on, and at a first commit."""
+        if not commit.parents or self._objects.commit(commit.parents[0]) is not None:
+            return None
+        return Edge.DAMAGED if self._objects.should_be_there(commit.parents[0]) else Edge.SHALLOW
+
     def num_commits(self) -> int:
         """How many commits `commits` gives."""
         count, commit = 0, self._objects.commit(self.commit_id)
@@ -233,12 +250,12 @@ class Repository:
             self._past_blobs = frozenset(blobs)
         return self._past_blobs
 
-    def _file(self, entry: Entry, is_there: bool) -> File:
+    def _file(self, entry: Entry, is_there: bool, texts: Container[str]) -> File:
         if entry.mode is Mode.SUBMODULE:
             return File(entry.path, entry.id, 0, FileKind.SUBMODULE)
         if not is_there:
             return File(entry.path, entry.id, 0, FileKind.MISSING)
-        size, kind = self._objects.kind(entry.id)
+        size, kind = self._objects.kind(entry.id, texts)
         return File(entry.path, entry.id, size, FileKind.LINK if entry.mode is Mode.LINK else kind)
 
     def _text(self, blob_id: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sleeptime.swe.cache import Cache
+from sleeptime.swe.cache import SPARE, Cache
 
 WRITER = """
 import sys
@@ -29,6 +29,49 @@ def test_what_was_put_there_is_there_for_the_next_one(tmp_path: Path) -> None:
         assert cache.get("blob", ["a", "c", "a"]) == {"a": b"1"}
         assert cache.all("blob") == {"a": b"1", "b": b"2"}
         assert cache.all("commit") == {"a": b"3"}
+
+
+def test_entries_are_put_in_the_place_of_others(tmp_path: Path) -> None:
+    with Cache(tmp_path / "c.sqlite") as cache:
+        cache.put("blob", {"a": b"1", "b": b"2", "c": b"3"})
+        cache.put("commit", {"a": b"4"})
+        cache.put("blob", {"a": b"12"}, instead_of=["a", "b"])
+        assert cache.all("blob") == {"a": b"12", "c": b"3"}
+        assert sorted(cache.keys("blob")) == ["a", "c"]
+        assert cache.all("commit") == {"a": b"4"}
+
+
+def test_what_is_not_used_goes_once_it_is_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sleeptime.swe.cache.SMALL", 0)
+    path = tmp_path / "c.sqlite"
+    with Cache(path) as cache:
+        cache.put("blob", {str(number): b"x" * 1000 for number in range(SPARE)})
+        cache.put("replay", {"a": b"x" * 1000})
+        cache.tidy()
+        assert len(cache.all("blob")) == SPARE, "what was put there is used"
+    with Cache(path) as cache:
+        assert cache.get("replay", ["a"])
+        cache.tidy()
+        assert len(cache.all("blob")) == SPARE, "as much as that may stay"
+    with Cache(path) as cache:
+        cache.put("blob", {"new": b"x"})
+        cache.use("replay", ["a"])
+        cache.put("mainline", {"1": b"x" * 1000})
+        cache.tidy()
+        assert len(cache.all("blob")) == SPARE + 1
+    with Cache(path) as cache:
+        assert cache.get("blob", ["0"])
+        cache.tidy()
+        assert set(cache.keys("blob")) == {"0"}
+        assert cache.keys("replay") == cache.keys("mainline") == []
+
+
+def test_a_small_cache_keeps_everything(tmp_path: Path) -> None:
+    with Cache(tmp_path / "c.sqlite") as cache:
+        cache.put("blob", {str(number): b"x" * 1000 for number in range(100)})
+    with Cache(tmp_path / "c.sqlite") as cache:
+        cache.tidy()
+        assert len(cache.all("blob")) == 100
 
 
 def test_repositories_have_caches_of_their_own(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from sleeptime.swe.blobs import Blob
 from sleeptime.swe.cache import Cache
 from sleeptime.swe.generated import generate
 from sleeptime.swe.index import Index
+from sleeptime.swe.objects import Objects
 from sleeptime.swe.repository import Repository
 from tests.support.repositories import History, Link, Submodule
 
@@ -122,6 +123,44 @@ def test_a_commit_costs_only_the_files_that_it_changed(
         assert read == []
 
 
+def test_contents_that_are_kept_are_not_read_again(
+    generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, whole = list[str](), Objects.data
+
+    def counted(self: Objects, blob_id: str) -> bytes | None:
+        read.append(blob_id)
+        return whole(self, blob_id)
+
+    head, before = list(Repository.open(generated).commits(2))
+    monkeypatch.setattr(Objects, "data", counted)
+    with Cache(tmp_path / "c.sqlite") as cache:
+        Index.build(Repository.open(generated, before.id), cache=cache)
+        assert len(read) > 50
+        read.clear()
+        Index.build(Repository.open(generated), cache=cache)
+    assert set(read) <= {change.blob for change in head.changes}
+
+
+def test_a_cache_that_is_tidied_at_every_build_changes_nothing_but_what_is_kept(
+    generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [commit.id for commit in Repository.open(generated).commits()]
+    kept = list[int]()
+    for is_tidied in (False, True):
+        if is_tidied:
+            monkeypatch.setattr("sleeptime.swe.cache.SMALL", 0)
+            monkeypatch.setattr("sleeptime.swe.cache.SPARE", 0)
+        for commit_id in (ids[90], ids[0], ids[40]):
+            with Cache(tmp_path / f"{is_tidied}.sqlite") as cache:
+                index = Index.build(Repository.open(generated, commit_id), cache=cache, replays=5)
+                kept.append(sum(len(cache.keys(kind)) for kind in ("blob", "mainline", "replay")))
+            cold = Index.build(Repository.open(generated, commit_id), replays=5)
+            assert index.search(QUERIES[0], 1000) == cold.search(QUERIES[0], 1000)
+    assert kept[3] == kept[0]
+    assert kept[5] < kept[2]
+
+
 def test_a_build_that_is_interrupted_goes_on_where_it_stopped(
     generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +208,11 @@ def test_what_is_no_text_is_not_named_and_breaks_nothing(tmp_path: Path) -> None
     history.commit("lose", {"lost.py": "export = 3\n"})
     history.remove_object(lost)
     index = Index.build(Repository.open(tmp_path / "repo"))
+    with Cache(tmp_path / "c.sqlite") as cache:
+        for _ in range(2):
+            kept = Index.build(Repository.open(tmp_path / "repo"), cache=cache)
+            assert kept.search("export", 50) == index.search("export", 50)
+            assert kept.paths == index.paths
     assert set(index.paths) == {"a.py", "caf\udce9.py", "empty.py"}
     assert {found.path for found in index.search("export")} >= {"a.py", "caf\udce9.py"}
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sleeptime.swe.history import Change, Commit
 from sleeptime.swe.past import Past
+from sleeptime.swe.stretch import Stretch
 
 
 def _commit(number: int, *changes: Change) -> Commit:
@@ -14,11 +15,13 @@ def _commit(number: int, *changes: Change) -> Commit:
     )
 
 
-NEWEST_FIRST = (
-    _commit(3, Change("new.py", "modified", None, "b3"), Change("gone.py", "deleted")),
-    _commit(2, Change("new.py", "renamed", "old.py", "b2")),
-    _commit(1, Change("old.py", "modified", None, "b1")),
-    _commit(0, Change("gone.py", "added", None, "g0"), Change("old.py", "added", None, "b0")),
+NEWEST_FIRST = Stretch.of(
+    (
+        _commit(3, Change("new.py", "modified", None, "b3"), Change("gone.py", "deleted")),
+        _commit(2, Change("new.py", "renamed", "old.py", "b2")),
+        _commit(1, Change("old.py", "modified", None, "b1")),
+        _commit(0, Change("gone.py", "added", None, "g0"), Change("old.py", "added", None, "b0")),
+    )
 )
 
 
@@ -44,10 +47,12 @@ def test_a_renamed_file_keeps_its_past() -> None:
 
 
 def test_a_file_that_took_the_name_of_another_one_has_not_its_past() -> None:
-    commits = (
-        _commit(2, Change("b.py", "renamed", "a.py", "a1")),
-        _commit(1, Change("b.py", "deleted")),
-        _commit(0, Change("a.py", "added", None, "a0"), Change("b.py", "added", None, "b0")),
+    commits = Stretch.of(
+        (
+            _commit(2, Change("b.py", "renamed", "a.py", "a1")),
+            _commit(1, Change("b.py", "deleted")),
+            _commit(0, Change("a.py", "added", None, "a0"), Change("b.py", "added", None, "b0")),
+        )
     )
     past = Past.of(commits, {"b.py": "a1"})
     assert past.of_file(past.now()["b.py"], 0).tolist() == [0, 2]
