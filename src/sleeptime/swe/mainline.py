@@ -52,6 +52,7 @@ def load_mainline(
         edge = None if following in packs else repository.edge_at(last)
     packs.settle()
     mainline = Stretch.joined(found)
+    repository.tell(mainline.blobs)
     if edge is Edge.DAMAGED:
         warn(
             f"the commit {following} of the git repository {repository.path} is damaged or missing, see git fsck: the "

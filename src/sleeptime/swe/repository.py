@@ -6,7 +6,7 @@ Works on a working tree, on a linked one and on a bare repository. What is check
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
@@ -202,7 +202,7 @@ class Repository:
         commit: StoredCommit | None = self._commit
         while commit is not None and (limit is None or limit > 0):
             changes = self._changes(commit) if with_changes else ()
-            self._told_blobs.update(change.blob for change in changes if change.blob is not None)
+            self.tell(change.blob for change in changes)
             yield Commit(commit.id, commit.parents, commit.at, commit.message, changes)
             limit = None if limit is None else limit - 1
             commit = self._objects.commit(commit.parents[0]) if commit.parents else None
@@ -212,6 +212,10 @@ class Repository:
         if not commit.parents or self._objects.commit(commit.parents[0]) is not None:
             return None
         return Edge.DAMAGED if self._objects.should_be_there(commit.parents[0]) else Edge.SHALLOW
+
+    def tell(self, blobs: Iterable[str | None]) -> None:
+        """Say that files had these blobs at this commit or before: `text_of` then need not look for them."""
+        self._told_blobs.update(blob for blob in blobs if blob is not None)
 
     def num_commits(self) -> int:
         """How many commits `commits` gives."""

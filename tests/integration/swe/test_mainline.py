@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sleeptime.core.errors import InputError
 from sleeptime.swe.cache import Cache
 from sleeptime.swe.context import index_of
 from sleeptime.swe.history import Commit
@@ -48,6 +49,21 @@ def test_an_earlier_commit_has_the_mainline_before_it(tmp_path: Path, cache: Cac
     path = long_history(tmp_path / "repo", num_commits=50).path
     commits = _load(path, cache)[0]
     assert _load(path, cache, commits[20].id) == (commits[20:], [], [])
+
+
+def test_a_kept_mainline_tells_of_earlier_contents_and_of_none_that_came_later(
+    path: Path, history: History, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [history.commit(f"change {number}", {"a.py": f"{number}\n"}) for number in range(10)]
+    blobs = [commit.changes[0].blob or "" for commit in _load(path, cache)[0][::-1]]
+    repository, told = Repository.open(path, ids[5]), list[str]()
+    load_mainline(repository, cache, told.append)
+    with pytest.raises(InputError):
+        repository.text_of(blobs[6])
+    monkeypatch.delattr(Repository, "_blobs_of_past")  # the way through every tree of the past
+    repository = Repository.open(path, ids[5])
+    load_mainline(repository, cache, told.append)
+    assert [repository.text_of(blob) for blob in blobs[:6]] == [f"{number}\n" for number in range(6)]
 
 
 def test_a_mainline_that_was_rewritten_is_read_from_where_it_differs(
