@@ -141,8 +141,8 @@ class Cache:
     def tidy(self) -> None:
         """Drop what was not used since the cache was opened, once that is more than `SPARE` times what was.
 
-        So the file stays below `SPARE` + 1 times what an index needs, or `SMALL`, and an entry that is dropped although
-        somebody wants it again was paid for by as many new ones.
+        So what is kept stays below `SPARE` + 1 times what an index needs, or `SMALL`; and who finds an entry dropped that
+        is wanted again has put `SPARE` times as much there since. The file does not shrink: its pages are used again.
         """
         with self._using() as database:
             if database is None:
