@@ -39,14 +39,16 @@ def load_mainline(
     following: str | None = repository.commit_id
     edge: Edge | None = None
     while following is not None and edge is None:
-        kept = packs.since(following)
-        if kept is not None:
+        if (kept := packs.since(following)) is not None:
             found.append(kept)
-        for part in () if kept is not None else _read(repository, following, packs):
-            found.append(part)
-            packs.add(part if repository.edge_at(part[-1]) is None else part[:-1])  # what it changed may yet be told
-            if progress is not None:
-                progress(sum(map(len, found)))
+        else:
+            for part in _read(repository, following, packs):
+                found.append(part)
+                packs.add(
+                    part if repository.edge_at(part[-1]) is None else part[:-1]
+                )  # what it changed may yet be told
+                if progress is not None:
+                    progress(sum(map(len, found)))
         last = found[-1][-1]
         following = last.parents[0] if last.parents else None
         edge = None if following in packs else repository.edge_at(last)
