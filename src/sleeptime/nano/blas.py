@@ -1,7 +1,6 @@
-"""One BLAS thread while the decoder runs: for matrices this small, handing work to threads costs more than it saves.
+"""One BLAS thread, for small matrices: handing their work to several costs more than it saves.
 
-The limit belongs to the process, so it is counted: the first one in sets it and the last one out lifts it. Knows
-nothing of the decoder.
+The limit belongs to the process, so it is counted: the first one in sets it and the last one out lifts it.
 """
 
 from __future__ import annotations

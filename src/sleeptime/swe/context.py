@@ -144,9 +144,5 @@ async def ask(
     check_query(query)
     index = index_of(await repository_of(store, name), folder=folder, progress=progress, warn=warn)
     began_s = time.perf_counter()
-    predicted = index.predict(query)
-    found = index.search(query, max(limit, len(predicted)))
-    # What is merely touched often has nothing to do with the query: nothing that is found says so, and none is named.
-    about = {file.path for file in found}
-    named = tuple(path for path in predicted if path in about)
-    return Answered(index.commit_id, found[:limit], named, time.perf_counter() - began_s)
+    found, predicted = index.search(query, limit), index.predict(query)
+    return Answered(index.commit_id, found, predicted, time.perf_counter() - began_s)

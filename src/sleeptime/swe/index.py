@@ -135,7 +135,6 @@ class Index:
             limit: at most so many; fewer when fewer have anything to do with it.
         """
         searched, found, likely, order = self._ranked(query)
-        order = order[(found[order][:, _OF_QUERY] > 0).any(axis=1)]
         reasons = Reasons(self._corpus, self._moment, Query.of(query), searched, found, self._weights)
         return tuple(
             Found(self.paths[place], round(float(likely[place]), 6), reasons.of(int(place)))
@@ -145,7 +144,7 @@ class Index:
     def predict(self, query: str, *, source_only: bool = False) -> tuple[str, ...]:
         """The files that the change will touch, best first: as many as promise the best F1.
 
-        Also of a query without a word that is known: then those that are touched often.
+        All of them are among those that `search` finds; there are none where it finds none.
 
         Args:
             query: as for `search`.
@@ -168,11 +167,14 @@ class Index:
         return tuple(self.paths[place] for place in np.argsort(-scores, kind="stable") if scores[place] > 0)
 
     def _ranked(self, query: str) -> tuple[Searched, np.ndarray, np.ndarray, np.ndarray]:
-        """The signals, how strongly each speaks for each file, how likely it is touched, and the order of the found."""
+        """The signals, how strongly each speaks for each file, how likely it is touched, and the order of the found.
+
+        What is merely touched often has nothing to do with a query, and is not found.
+        """
         import numpy as np
 
         searched = Searched(self._corpus, self._moment, Query.of(query).weights)
         found = strengths(searched.scores())
         likely = probabilities(self._weights, features(found, self._moment.is_source))
         order = np.argsort(-likely, kind="stable")
-        return searched, found, likely, order[(found[order] > 0).any(axis=1)]
+        return searched, found, likely, order[(found[order][:, _OF_QUERY] > 0).any(axis=1)]

@@ -217,11 +217,19 @@ def test_what_is_no_text_is_not_named_and_breaks_nothing(tmp_path: Path) -> None
     assert {found.path for found in index.search("export")} >= {"a.py", "caf\udce9.py"}
 
 
-def test_a_query_of_no_known_word_finds_nothing_and_yet_predicts_what_is_touched_often(tmp_path: Path) -> None:
+def test_a_query_of_no_known_word_finds_nothing_and_predicts_nothing(tmp_path: Path) -> None:
     _shop(tmp_path / "repo")
     index = Index.build(Repository.open(tmp_path / "repo"))
     assert index.search("quux") == ()
-    assert index.predict("quux")[0] in ("cli/export.py", "core/csv.py")
+    assert index.predict("quux") == ()
+
+
+def test_what_is_predicted_is_what_is_found_first(generated: Path) -> None:
+    index = Index.build(Repository.open(generated))
+    for query in QUERIES:
+        predicted = index.predict(query)
+        assert predicted
+        assert predicted == tuple(file.path for file in index.search(query, len(predicted)))
 
 
 def test_documents_are_not_named_where_source_alone_is_asked_for(tmp_path: Path) -> None:
