@@ -33,7 +33,7 @@ PRIOR: Final = {
     "source": 0.4,
     "bias": -6.6,
 }
-"""Log odds of the file that a signal puts first; of source code; and of any file."""
+"""Log odds of the file that a signal puts first; of source code; and of any file. By `training/swe_weights.py`."""
 RIDGE: Final = 2.0
 """How firmly the weights are held near `PRIOR`: as by so many files that speak for it."""
 MAX_NAMED: Final = 30
@@ -116,16 +116,37 @@ def probabilities(weights: np.ndarray, found: np.ndarray) -> np.ndarray:
     return likely
 
 
-def fit(replayed: Sequence[Evidence]) -> np.ndarray:
-    """The weights that past changes speak for; `prior` without any."""
+def fit(replayed: Sequence[Evidence], start: np.ndarray | None = None) -> np.ndarray:
+    """The weights that past changes speak for.
+
+    Args:
+        replayed: what the signals said of each, and what it touched.
+        start: the weights without any; `prior` by default.
+    """
     import numpy as np
 
-    start = prior()
+    start = prior() if start is None else start
     if not replayed:
         return start
-    rows, truth, times = _rows(replayed)
     ridge = np.full(len(start), RIDGE)
     ridge[-1] = 0.1
+    return np.round(regression(*_rows(replayed), start, ridge), 6)
+
+
+def regression(
+    rows: np.ndarray, truth: np.ndarray, times: np.ndarray, start: np.ndarray, ridge: np.ndarray
+) -> np.ndarray:
+    """Logistic regression, by Newton's method.
+
+    Args:
+        rows: `features`, float64 ``(n, 10)``.
+        truth: whether the file of each row was touched, float64 ``(n,)``.
+        times: how often each row counts, ``(n,)``.
+        start: what the weights are held near to, ``(10,)``.
+        ridge: how firmly, ``(10,)``.
+    """
+    import numpy as np
+
     weights = start
     for _ in range(_STEPS):
         likely = probabilities(weights, rows)
@@ -135,7 +156,7 @@ def fit(replayed: Sequence[Evidence]) -> np.ndarray:
         weights = weights - np.clip(step, -2, 2)
         if float(np.abs(step).max()) < 1e-9:
             break
-    return np.round(weights, 6)
+    return weights
 
 
 def _rows(replayed: Sequence[Evidence]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
