@@ -101,9 +101,9 @@ class Book:
         self.answers: dict[AnswerKey, Answer] = {}
         self.sleeps: dict[tuple[str, str], Slept] = {}
         try:
-            self._check(about)
             read_lines(folder / _ANSWERS, self._take_answer)
             read_lines(folder / _SLEEPS, self._take_sleep)
+            self._check(about)
         except BaseException:
             self.close()
             raise
@@ -143,8 +143,9 @@ class Book:
         self.sleeps[slept.repository, slept.change] = slept
 
     def _check(self, about: Mapping[str, Any]) -> None:
+        """Refuse records of something else; none are there yet where a user only wanted an estimate."""
         place = self._folder / _ABOUT
-        if not place.exists():
+        if not place.exists() or not (self.answers or self.sleeps):
             place.write_text(json.dumps(dict(about)), encoding="utf-8")
             return
         try:

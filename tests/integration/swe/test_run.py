@@ -23,7 +23,7 @@ from sleeptime.models.scripted import AnyReply, ScriptedModel, ToolCall
 from sleeptime.store.calls import StoredCalls
 from sleeptime.store.store import Store
 from sleeptime.swe.arms import Arm
-from sleeptime.swe.book import Book
+from sleeptime.swe.book import Answer, Book
 from sleeptime.swe.estimate import estimate
 from sleeptime.swe.field import Field
 from sleeptime.swe.generated import generate
@@ -263,8 +263,18 @@ async def test_what_cannot_be_played_is_refused_before_anything_is(plan: Plan, s
     with pytest.raises(InputError, match="another run writes"):
         Book(tmp_path / "records", {})
     book.close()
-    with pytest.raises(InputError, match="holds records of"):
-        Book(tmp_path / "records", ABOUT)
+
+
+def test_a_folder_is_of_one_model_from_its_first_answer_on(tmp_path: Path) -> None:
+    Book(tmp_path, {"model": "estimated and then refused"}).close()
+    book = Book(tmp_path, ABOUT)
+    book.add(Answer("shop", "agent", "t", 5, 0, ("a.py",), ("a.py",)))
+    book.close()
+    with pytest.raises(InputError, match=r"holds records of {'model': 'scripted'}, not of {'model': 'another'}"):
+        Book(tmp_path, {"model": "another"})
+    kept = Book(tmp_path, ABOUT)
+    assert [answer.task for answer in kept.answers.values()] == ["t"]
+    kept.close()
 
 
 def test_a_line_that_was_being_written_when_a_run_was_stopped_is_left_out_and_written_over(tmp_path: Path) -> None:
