@@ -9,6 +9,8 @@ from sleeptime.lab.figures import Axis, BarChart, LineChart, Reference, Series, 
 
 _STYLES: Final = {"agent": Style.FULL, "agent+related": Style.ORACLE, "agent+notes": Style.SLEEP}
 _F1: Final = Axis("F1 of the files", limits=(0.0, 1.0))
+_NEAR: Final = 0.06
+"""Lines with less F1 between them have no room for a label each."""
 
 Arms = Mapping[str, Mapping[str, Any]]
 """Figures of each arm, by its name; of agents, ``NAME@STEPS``."""
@@ -27,7 +29,7 @@ def f1_figure(arms: Arms) -> str:
     title, description = "Which files does a change touch?", f"F1 of each arm: {said}."
     if not agents:
         return figure_svg([_bars(plain)], title=title, description=description)
-    lines = tuple(Reference(of["f1"], name) for name, of in plain.items() if name in ("index", "random"))
+    lines = _references({name: of["f1"] for name, of in plain.items() if name != "content"})
     panels = [
         LineChart(
             "Against steps", tuple(_series(name, points, "steps") for name, points in agents.items()),
@@ -47,6 +49,17 @@ def _budgets(arms: Arms, name: str) -> list[tuple[int, Mapping[str, Any]]]:
         (int(key.partition("@")[2]), of) for key, of in arms.items() if key.partition("@")[0] == name and "@" in key
     ]
     return sorted(found, key=lambda point: point[0])
+
+
+def _references(f1: Mapping[str, float]) -> tuple[Reference, ...]:
+    """A line for each arm that has no budget; of lines that are near each other the highest has all the names."""
+    lines: list[Reference] = []
+    for name in sorted(f1, key=lambda name: f1[name]):
+        label = name
+        if lines and f1[name] - lines[-1].y < _NEAR:
+            label, lines[-1] = f"{name}, {lines[-1].label}", Reference(lines[-1].y)
+        lines.append(Reference(f1[name], label))
+    return tuple(lines)
 
 
 def _series(name: str, points: list[tuple[int, Mapping[str, Any]]], axis: str) -> Series:

@@ -123,8 +123,11 @@ class Results:
         }
 
     def _macro(self, rows: Sequence[Row], value: Callable[[Row], float]) -> Estimate:
-        """The mean over repositories of the means over their answers."""
-        return self._macro_of([(row.answer.repository, row.cluster, value(row)) for row in rows])
+        """The mean over repositories of the means over their answers, each of them a share from 0 to 1."""
+        found = self._macro_of([(row.answer.repository, row.cluster, value(row)) for row in rows])
+        if found.mean not in (0.0, 1.0):
+            return found
+        return self._bootstrap.share([value(row) for row in rows], [row.cluster for row in rows])
 
     def _macro_of(self, values: Sequence[tuple[str, str, float]]) -> Estimate:
         columns = []

@@ -116,3 +116,23 @@ def test_the_figure_names_every_arm_and_both_axes(results: Callable) -> None:
     ]
     drawn = f1_figure(results([*plain, *agents])["arms"])
     assert all(text in drawn for text in ("Against steps", "Against tokens", "agent+notes@10"))
+
+
+def test_random_and_recency_stand_beside_the_agents_each_with_its_name(results: Callable) -> None:
+    agents = answers(Arm.AGENT, ("a.py",), TRUTH, 5, tokens=100)
+    near = [*answers(Arm.RANDOM, ("x.py",), ()), *answers(Arm.RECENCY, ("y.py",), ())]
+    assert ">recency, random<" in f1_figure(results([*agents, *near])["arms"])
+    apart = results([*agents, *answers(Arm.RECENCY, ("a.py",), TRUTH)])["arms"]
+    drawn = f1_figure(apart)
+    assert all(f">{name}<" in drawn for name in ("recency", "random"))
+
+
+@pytest.mark.parametrize(("predicted", "at"), [(("x.py",), 0.0), (TRUTH, 1.0)])
+def test_where_every_answer_scores_alike_an_interval_is_still_wider_than_nothing(
+    results: Callable, predicted: tuple[str, ...], at: float
+) -> None:
+    found = results(answers(Arm.INDEX, predicted, predicted))["arms"]["index"]
+    low, high = found["f1_interval"]
+    assert (found["f1"], at in (low, high)) == (at, True)
+    assert high - low > 0.5, "four tasks say little"
+    assert found["f1_source_interval"] == [low, high]
