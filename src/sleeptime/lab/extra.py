@@ -11,7 +11,7 @@ def need_extra(extra: str, *packages: str) -> None:
     """Say what to install, before any work.
 
     Args:
-        extra: that has the packages.
+        extra: that has the packages; of several, with commas between.
         packages: what is needed of it.
 
     Raises:
@@ -19,4 +19,4 @@ def need_extra(extra: str, *packages: str) -> None:
     """
     lacking = [name for name in packages if find_spec(name) is None]
     if lacking:
-        raise InputError(f"this needs {', '.join(lacking)}: pip install 'sleeptime[{extra}]'")
+        raise InputError(f"this needs {', '.join(lacking)}: pip install 'sleeptime[{extra}]', or make setup in a clone")

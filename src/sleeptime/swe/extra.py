@@ -7,6 +7,7 @@ from typing import Final
 from sleeptime.lab import extra
 
 PACKAGES: Final = (
+    "regex",
     "tree_sitter",
     "tree_sitter_c",
     "tree_sitter_cpp",

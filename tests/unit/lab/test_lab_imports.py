@@ -32,7 +32,17 @@ def test_commands_that_do_not_need_the_extra_do_without(arguments: tuple[str, ..
 def test_commands_that_need_the_extra_say_so(arguments: tuple[str, ...], named: str) -> None:
     done = python(CLI, "lab", *arguments)
     assert done.returncode == 2
-    assert done.stderr == f"error: this needs {named}: pip install 'sleeptime[lab]'\n"
+    assert done.stderr == f"error: this needs {named}: pip install 'sleeptime[lab]', or make setup in a clone\n"
+
+
+@pytest.mark.parametrize(
+    ("absent", "named"),
+    [(("regex", "tree_sitter", "matplotlib"), "regex, tree_sitter, matplotlib"), (("inspect_ai",), "inspect_ai")],
+)
+def test_a_run_on_a_repository_says_at_once_all_that_it_lacks(absent: tuple[str, ...], named: str) -> None:
+    done = python(CLI.replace("('inspect_ai', 'matplotlib')", repr(absent)), "swe", "run", "--repo", ".")
+    assert done.returncode == 2
+    assert done.stderr == f"error: this needs {named}: pip install 'sleeptime[swe,lab]', or make setup in a clone\n"
 
 
 def test_importing_the_package_and_its_commands_loads_nothing_heavy() -> None:

@@ -76,12 +76,11 @@ def run(
     estimate and asks; its cap holds whatever the estimate said. One that was stopped goes on where it was. Needs the
     extras `swe` and `lab`.
     """
-    from sleeptime.lab.extra import need_extra as need_lab
+    from sleeptime.lab.extra import need_extra
     from sleeptime.settings import load_settings
-    from sleeptime.swe.extra import need_extra
+    from sleeptime.swe.extra import PACKAGES
 
-    need_extra()
-    need_lab("lab", "inspect_ai", "matplotlib")
+    need_extra("swe,lab", *PACKAGES, "inspect_ai", "matplotlib")
     from sleeptime.lab.manifest import command, versions, without_password
     from sleeptime.swe.book import Book
     from sleeptime.swe.field import fields_of
@@ -222,8 +221,8 @@ def _show(found: dict[str, Any]) -> None:
         rows.append([name, f"{of['f1']:.3f}", interval, *figures, *took, cold])
     print_table(columns, rows)
     for steps, difference in found["notes_against_agent"]["f1_difference"].items():
-        low, high = difference["interval"] or (float("nan"), float("nan"))
-        say(f"agent+notes against agent at {steps} steps: F1 {difference['mean']:+.3f} ({low:+.3f} to {high:+.3f})")
+        interval = "" if difference["interval"] is None else " ({:+.3f} to {:+.3f})".format(*difference["interval"])
+        say(f"agent+notes against agent at {steps} steps: F1 {difference['mean']:+.3f}{interval}")
     behind = found["notes_against_agent"]["behind_from_steps"]
     if behind is not None:
         say(f"the notes cost F1 from {behind} steps on")

@@ -138,13 +138,14 @@ def _as_dict(slept: IndexSleep) -> dict[str, Any]:
 
 def _show(slept: IndexSleep) -> None:
     from sleeptime.cli.output import hint, say
+    from sleeptime.core.counted import counted
 
-    files = f"{slept.files:,} files indexed at {slept.commit_id[:12]}, tuned on {slept.replayed:,} past changes"
-    say(f"{slept.context}: {files}")
+    tuned = f"tuned on {counted(slept.replayed, 'past change')}"
+    say(f"{slept.context}: {counted(slept.files, 'file')} indexed at {slept.commit_id[:12]}, {tuned}")
     if slept.notes:
         carried = f" ({slept.carried:,} as they were)" if slept.carried else ""
         state = "live now" if slept.status == "live" else "not live yet"
-        say(f"{slept.outcome.value} {len(slept.notes):,} notes{carried}, version {slept.version}, {state}")
+        say(f"{slept.outcome.value} {counted(len(slept.notes), 'note')}{carried}, version {slept.version}, {state}")
     else:
         hint(f"{slept.outcome.value}: {slept.reason}")
     if slept.notes and slept.reason:
