@@ -7,7 +7,7 @@ kind      key             data
 ========  ==============  ==================================================
 blob      blob, language  the words of a file, `blobs.Blob`
 mainline  newest commit   commits in a row, `stretch.Stretch`
-replay    commit          what the signals said of it, `fusion.Evidence`
+replay    commit, oldest  what the signals said of it, `fusion.Evidence`
 slept     "replays"       how many the last sleep was told to replay
 ========  ==============  ==================================================
 
@@ -29,7 +29,7 @@ from typing import Final
 
 log = logging.getLogger(__name__)
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 """Counts up with every change of what is kept or of how it is worked out."""
 MANY: Final = 256
 """So many blobs or commits are put there at a time: at most these are lost in a crash."""
@@ -141,8 +141,9 @@ class Cache:
     def tidy(self) -> None:
         """Drop what was not used since the cache was opened, once that is more than `SPARE` times what was.
 
-        So what is kept stays below `SPARE` + 1 times what an index needs, or `SMALL`; and who finds an entry dropped that
-        is wanted again has put `SPARE` times as much there since. The file does not shrink: its pages are used again.
+        So what is kept stays below `SPARE` + 1 times what an index needs, or `SMALL`; and who finds an entry dropped
+        that is wanted again has put `SPARE` times as much there since. The file does not shrink: its pages are used
+        again.
         """
         with self._using() as database:
             if database is None:

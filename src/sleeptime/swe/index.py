@@ -7,7 +7,7 @@ replays is kept in a `Cache`; an index that is built from it is the same as one 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +28,8 @@ from sleeptime.swe.signals import NAMES, Corpus, Moment, Searched
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from sleeptime.swe.stretch import Stretch
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +102,10 @@ class Index:
             raise InputError(f"the number of replays is at least 0, got {replays}")
         need_extra()
         told = progress or (lambda what, done, total: None)
-        tree = repository.files(texts_of(cache))
-        files = {path: file.blob for path, file in tree.items() if file.kind is FileKind.TEXT}
+        texts = texts_of(cache)
+        files = _blobs(repository, texts)
         mainline = load_mainline(repository, cache, warn, lambda done: told("reading commits", done, None))
-        past = Past.of(mainline, files)
+        past = Past.of(mainline, files, _first(repository, mainline, texts))
         numbers, changes = past.now(), Replays.of(past, replays, cache)
         listings: dict[int, Listing] = {since: listing(past, since) for since in changes.moments}
         listings[NOW] = [(path, numbers[path], BlobKey.of(blob, path)) for path, blob in files.items()]
@@ -178,3 +180,20 @@ class Index:
         likely = probabilities(self._weights, features(found, self._moment.is_source))
         order = np.argsort(-likely, kind="stable")
         return searched, found, likely, order[(found[order][:, _OF_QUERY] > 0).any(axis=1)]
+
+
+def _blobs(repository: Repository, texts: Container[str]) -> dict[str, str]:
+    """The blob of each text file, by path."""
+    return {path: file.blob for path, file in repository.files(texts).items() if file.kind is FileKind.TEXT}
+
+
+def _first(repository: Repository, mainline: Stretch, texts: Container[str]) -> dict[str, str]:
+    """The blobs of the files of the oldest commit, where that does not tell what it changed.
+
+    So it is at the edge of a shallow clone, and where a repository begins with more files than a change tells of.
+    """
+    if mainline.sizes[-1]:
+        return {}
+    found = _blobs(repository.at(mainline.ids[-1]), texts)
+    repository.tell(found.values())
+    return found

@@ -7,6 +7,7 @@ one, both become one. So n commits are in about log2(n) packs, and each was writ
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
 
 from sleeptime.core.counted import counted
@@ -37,27 +38,25 @@ def load_mainline(
     """
     packs, found = _Packs(cache), list[Stretch]()
     following: str | None = repository.commit_id
-    edge: Edge | None = None
-    while following is not None and edge is None:
+    while following is not None:
         if (kept := packs.since(following)) is not None:
             found.append(kept)
         else:
             for part in _read(repository, following, packs):
                 found.append(part)
-                packs.add(
-                    part if repository.edge_at(part[-1]) is None else part[:-1]
-                )  # what it changed may yet be told
+                is_edge = repository.edge_at(part[-1]) is not None
+                packs.add(part[:-1] if is_edge else part)  # what the last one changed may yet be told
                 if progress is not None:
                     progress(sum(map(len, found)))
         last = found[-1][-1]
-        following = last.parents[0] if last.parents else None
-        edge = None if following in packs else repository.edge_at(last)
+        following = last.parents[0] if last.parents and repository.edge_at(last) is None else None
     packs.settle()
-    mainline = Stretch.joined(found)
+    mainline = _ended(repository, Stretch.joined(found))
     repository.tell(mainline.blobs)
-    if edge is Edge.DAMAGED:
+    if repository.edge_at(mainline[-1]) is Edge.DAMAGED:
+        lost = mainline.parents[-1][0]
         warn(
-            f"the commit {following} of the git repository {repository.path} is damaged or missing, see git fsck: the "
+            f"the commit {lost} of the git repository {repository.path} is damaged or missing, see git fsck: the "
             f"history that files are ranked by begins after it, and is {counted(len(mainline), 'commit')} long"
         )
     return mainline
@@ -76,6 +75,20 @@ def _read(repository: Repository, commit_id: str, packs: _Packs) -> Iterator[Str
             return
     if found:
         yield Stretch.of(found)
+
+
+def _ended(repository: Repository, mainline: Stretch) -> Stretch:
+    """A mainline as far as the repository has it: what is kept may have been lost since, as by `git fetch --depth`."""
+
+    def is_last(place: int) -> bool:
+        return repository.edge_at(mainline[place]) is not None
+
+    num = len(mainline)
+    if not any(map(is_last, range(max(0, num - 2), num))):
+        return mainline
+    place = bisect_left(range(num - 1), True, key=is_last)
+    last = next(repository.at(mainline.ids[place]).commits(1))
+    return Stretch.joined([mainline[:place], Stretch.of([last])])
 
 
 class _Packs:

@@ -9,12 +9,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
 
     from sleeptime.swe.stretch import Stretch
+
+_EVER: Final = 1 << 30
+"""Number of a commit before all others."""
 
 
 class Version(NamedTuple):
@@ -62,16 +65,17 @@ class Past:
         return found
 
     @classmethod
-    def of(cls, commits: Stretch, now: Mapping[str, str]) -> Past:
+    def of(cls, commits: Stretch, now: Mapping[str, str], first: Mapping[str, str] | None = None) -> Past:
         """Number the files of a history.
 
         Args:
             commits: a mainline.
             now: the blob of each file of the newest commit, by path.
+            first: of the oldest one, where that does not tell itself which files there were.
         """
         import numpy as np
 
-        numbers, told = _numbered(commits)
+        numbers, told = _numbered(commits, first or {})
         versions = _with_untold(told, now)
         offsets = np.concatenate([[0], np.cumsum(commits.sizes)]).astype(np.int64)
         flat = np.array(numbers, np.int32)
@@ -111,7 +115,7 @@ class Past:
         return commits[np.searchsorted(commits, before) :]
 
 
-def _numbered(commits: Stretch) -> tuple[list[int], list[list[Version]]]:
+def _numbered(commits: Stretch, first: Mapping[str, str]) -> tuple[list[int], list[list[Version]]]:
     """The number of the file of each change, and the versions of each file, newest first."""
     numbers, versions, named = list[int](), list[list[Version]](), dict[str, int]()
     begin = 0
@@ -130,11 +134,15 @@ def _numbered(commits: Stretch) -> tuple[list[int], list[list[Version]]]:
             del named[versions[file][-1].path]
         named.update(older)
         begin += size
+    for path, blob in first.items():
+        if named.setdefault(path, len(versions)) == len(versions):
+            versions.append([])
+        versions[named[path]].append(Version(_EVER, path, blob))
     return numbers, versions
 
 
 def _with_untold(told: list[list[Version]], now: Mapping[str, str]) -> tuple[tuple[Version, ...], ...]:
     """The versions of every file, those of which no commit tells included."""
     there = {versions[0].path for versions in told if versions[0].blob is not None}
-    untold = [(Version(1 << 30, path, blob),) for path, blob in now.items() if path not in there]
+    untold = [(Version(_EVER, path, blob),) for path, blob in now.items() if path not in there]
     return (*map(tuple, told), *untold)

@@ -2,7 +2,7 @@
 
 Only changes that look like features are replayed: those of a few files that were there before. A replay knows its
 commit and what came before that, and nothing else, so it comes to the same wherever it is made from, and is kept under
-the commit's id.
+the id of its commit and that of the oldest one, which a shallow clone is given another of when it is deepened.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Replays:
     """Past changes that are replayed.
 
     Args:
-        ids: of the commits, by their numbers, newest first.
+        ids: under which they are kept, by the numbers of the commits, newest first.
         kept: what came of those that were replayed before, by id.
     """
 
@@ -85,13 +85,14 @@ class Replays:
             number: how many at most.
             cache: where replays are kept.
         """
-        ids = {place: past.commits[place].id for place in replayable(past, number)}
+        commits = past.commits.ids
+        ids = {place: f"{commits[place]} {commits[-1]}" for place in replayable(past, number)}
         return cls(ids, {} if cache is None else cache.get(_KIND, ids.values()))
 
     @property
     def moments(self) -> tuple[int, ...]:
         """What has to be searched: the newest commit before each change that was not replayed before."""
-        return tuple(place + 1 for place, commit_id in self.ids.items() if commit_id not in self.kept)
+        return tuple(place + 1 for place, replay_id in self.ids.items() if replay_id not in self.kept)
 
     def run(
         self,
@@ -109,13 +110,13 @@ class Replays:
             progress: told how many are done, and of how many.
         """
         found = []
-        for done, (place, commit_id) in enumerate(self.ids.items(), 1):
-            if commit_id in self.kept:
-                found.append(Evidence.unpacked(self.kept[commit_id]))
+        for done, (place, replay_id) in enumerate(self.ids.items(), 1):
+            if replay_id in self.kept:
+                found.append(Evidence.unpacked(self.kept[replay_id]))
                 continue
             found.append(_evidence(corpus, moments[place + 1], corpus.past.commits[place]))
             if cache is not None:
-                cache.put(_KIND, {commit_id: found[-1].packed()})
+                cache.put(_KIND, {replay_id: found[-1].packed()})
             if progress is not None:
                 progress(done, len(self.ids))
         return tuple(found)

@@ -13,7 +13,7 @@ from sleeptime.swe.generated import generate
 from sleeptime.swe.index import Index
 from sleeptime.swe.objects import Objects
 from sleeptime.swe.repository import Repository
-from tests.support.repositories import History, Link, Submodule
+from tests.support.repositories import History, Link, Submodule, run_git
 
 QUERIES = ("add a json flag to the export command", "orders: support soft delete", "record who changed a customer")
 
@@ -98,6 +98,21 @@ def test_an_index_of_a_cache_is_the_same_as_one_of_nothing(generated: Path, tmp_
     for query in QUERIES:
         assert cold.search(query, 1000) == warm.search(query, 1000) == again.search(query, 1000)
         assert cold.predict(query) == warm.predict(query)
+
+
+def test_a_cache_changes_nothing_in_a_shallow_clone_however_deep_it_is(generated: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    run_git("clone", "-q", "--bare", "--depth", "50", f"file://{generated}", "clone", cwd=tmp_path)
+    ids = [commit.id for commit in Repository.open(clone).commits(10)]
+    for deeper in ((), ("--deepen", "30"), ("--unshallow",)):
+        if deeper:
+            run_git("fetch", "-q", *deeper, cwd=clone)
+        for commit_id in (ids[9], ids[0], ids[4]):
+            with Cache(tmp_path / "c.sqlite") as cache:
+                warm = Index.build(Repository.open(clone, commit_id), cache=cache, replays=5)
+            cold = Index.build(Repository.open(clone, commit_id), replays=5)
+            assert cold.num_replayed == 5
+            assert warm.search(QUERIES[0], 1000) == cold.search(QUERIES[0], 1000)
 
 
 def test_a_commit_costs_only_the_files_that_it_changed(

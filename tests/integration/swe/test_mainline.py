@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,23 @@ def test_the_edge_of_a_shallow_clone_is_no_damage_and_what_lies_behind_it_may_co
         assert told == []
     run_git("fetch", "-q", "--unshallow", cwd=tmp_path / "clone")
     assert _load(tmp_path / "clone", cache) == (commits, [9], [])
+
+
+@pytest.mark.parametrize("kept", ["main", "main~4", "main~3"])
+def test_a_clone_that_is_made_shallower_ends_with_a_cache_where_it_ends_without(
+    path: Path, history: History, tmp_path: Path, cache: Cache, kept: str
+) -> None:
+    for number in range(9):
+        history.commit(f"change {number}", {"a.py": f"{number}\n"})
+    commits, clone = list(Repository.open(path).commits()), tmp_path / "clone"
+    run_git("clone", "-q", "--bare", f"file://{path}", "clone", cwd=tmp_path)
+    _load(clone, cache, kept)
+    run_git("fetch", "-q", "--depth", "4", cwd=clone)
+    run_git("gc", "-q", "--prune=now", cwd=clone)
+    for _ in range(2):
+        assert _load(clone, cache)[0] == _load(clone)[0] == [*commits[:3], replace(commits[3], changes=())]
+    run_git("fetch", "-q", "--unshallow", cwd=clone)
+    assert _load(clone, cache)[0] == commits
 
 
 def test_a_damaged_commit_of_a_shallow_clone_is_said(path: Path, history: History) -> None:

@@ -63,3 +63,14 @@ def test_a_file_that_no_commit_tells_of_was_always_there() -> None:
     past = Past.of(NEWEST_FIRST[:1], {"new.py": "b3", "untold.py": "u"})
     assert _at(past, 0) == {"new.py": "b3", "untold.py": "u"}
     assert "untold.py" in _at(past, 1)
+
+
+def test_a_file_that_the_oldest_commit_had_was_there_before_any_commit_tells_of_it() -> None:
+    first = {"gone.py": "g0", "old.py": "b1", "untold.py": "u"}
+    past = Past.of(NEWEST_FIRST[:2], {"new.py": "b3", "untold.py": "u"}, first)
+    assert [_at(past, since) for since in range(3)] == [
+        {"new.py": "b3", "untold.py": "u"},
+        {"new.py": "b2", "gone.py": "g0", "untold.py": "u"},
+        {"old.py": "b1", "gone.py": "g0", "untold.py": "u"},
+    ]
+    assert past.of_file(past.now()["new.py"], 0).tolist() == [0, 1]
