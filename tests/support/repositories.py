@@ -161,6 +161,46 @@ def long_history(path: Path, *, num_commits: int, num_files: int = 40) -> Histor
     return history
 
 
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """What a repository holds beside the history of a commit.
+
+    Args:
+        base: the commit.
+        later: the one after it.
+        names: ways to ask for what is hidden, and for what is outside.
+    """
+
+    base: str
+    later: str
+    names: tuple[str, ...]
+
+
+def hide_zebras(path: Path) -> Hidden:
+    """A repository with the word zebra wherever a base commit does not lead: in a later commit, the stash, the index,
+    the working tree, a branch, a tag, git's notes, and in a file beside the repository that a link names.
+    """
+    history = History(path)
+    history.commit("begin", {"a.py": "begin = 1\n"})
+    base = history.commit("add base", {"a.py": "base = 1\n", "link": Link("../later.txt"), ".gitmodules": "x"})
+    later = history.commit("zebra feature", {"a.py": "zebra = 1\n", "zebra.py": "zebra = 2\n"})
+    run_git("reset", "-q", "--hard", cwd=path)
+    (path / "a.py").write_text("zebra stashed\n")
+    run_git("stash", "-m", "zebra", cwd=path)
+    (path / "a.py").write_text("zebra staged\n")
+    (path / "untracked.py").write_text("zebra\n")
+    (path.parent / "later.txt").write_text("zebra\n")
+    run_git("add", "a.py", cwd=path)
+    run_git("branch", "zebra", later, cwd=path)
+    run_git("tag", "-a", "-m", "zebra", "zebra-1", later, cwd=path)
+    run_git("notes", "add", "-m", "zebra", base, cwd=path)
+    names = ["zebra", "zebra.py", "zebra-1", "stash@{0}", "HEAD", "HEAD@{1}", "ORIG_HEAD", f"{later}:zebra.py"]
+    names += [f"HEAD:{name}" for name in ("a.py", "zebra.py")] + ["untracked.py", "../later.txt", "link", str(path)]
+    names += [".git/HEAD", ".git/logs/HEAD", str(path / "untracked.py"), os.devnull, "*", "**", "..", "~"]
+    objects = [str(object_id) for object_id in pygit2.Repository(str(path))]
+    return Hidden(base, later, ("", ".", "a.py", ".*", *names, *objects))
+
+
 def run_git(*arguments: str, cwd: Path) -> str:
     """Run git as a user without a configuration; returns what it prints."""
     who = {f"GIT_{role}_{key}": "ada@example.org" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}

@@ -1,17 +1,15 @@
 """`swe.tools`: what an agent can read of a repository, and that no word of it leads to a later commit."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
-import pygit2
 import pytest
 
 from sleeptime.core.errors import InputError
 from sleeptime.swe import tools as module
 from sleeptime.swe.repository import Repository
 from sleeptime.swe.tools import MAX_LINE_CHARS, MAX_MATCHES, MAX_MATCHES_OF_FILE, MAX_READ_LINES, Tools
-from tests.support.repositories import Content, History, Link, Submodule, run_git
+from tests.support.repositories import Content, History, Link, Submodule, hide_zebras
 
 FILES: dict[str | bytes, Content | None] = {
     "README.md": "# Shop\n",
@@ -191,28 +189,12 @@ def every_tool(tools: Tools) -> dict[str, Callable[[str], str]]:
     }
 
 
-def test_no_tool_leads_to_a_later_commit(history: History) -> None:
-    path = history.path
-    base = history.commit("base", {"a.py": "base = 1\n", "link": Link("../later.txt"), ".gitmodules": "x"})
-    later = history.commit("zebra feature", {"a.py": "zebra = 1\n", "zebra.py": "zebra = 2\n"})
-    run_git("reset", "-q", "--hard", cwd=path)
-    (path / "a.py").write_text("zebra stashed\n")
-    run_git("stash", "-m", "zebra", cwd=path)
-    (path / "a.py").write_text("zebra staged\n")
-    (path / "untracked.py").write_text("zebra\n")
-    (path.parent / "later.txt").write_text("zebra\n")
-    run_git("add", "a.py", cwd=path)
-    run_git("branch", "zebra", later, cwd=path)
-    run_git("tag", "-a", "-m", "zebra", "zebra-1", later, cwd=path)
-    run_git("notes", "add", "-m", "zebra", base, cwd=path)
-    everything = [str(object_id) for object_id in pygit2.Repository(str(path))]
-    names = ["zebra", "zebra.py", "zebra-1", "stash@{0}", "HEAD", "HEAD@{1}", "ORIG_HEAD", f"{later}:zebra.py"]
-    names += [f"HEAD:{name}" for name in ("a.py", "zebra.py")] + ["untracked.py", "../later.txt", "link", str(path)]
-    names += [".git/HEAD", ".git/logs/HEAD", str(path / "untracked.py"), os.devnull, "*", "**", "..", "~"]
-    tools = Tools(Repository.open(path, base))
+def test_no_tool_leads_to_a_later_commit(tmp_path: Path) -> None:
+    hidden = hide_zebras(tmp_path / "repo")
+    tools = Tools(Repository.open(tmp_path / "repo", hidden.base))
     told = 0
     for use in every_tool(tools).values():
-        for given in ["", ".", "a.py", ".*", *names, *everything]:
+        for given in hidden.names:
             try:
                 answer = use(given)
             except InputError as error:
@@ -220,7 +202,7 @@ def test_no_tool_leads_to_a_later_commit(history: History) -> None:
             else:
                 told += 1
             assert "zebra" not in answer
-            assert later[:12] not in answer
+            assert hidden.later[:12] not in answer
     assert told > 5
     assert tools.tree("", 1).splitlines() == [".gitmodules", "a.py", "link (link)"]
 
