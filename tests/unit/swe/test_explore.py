@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic_ai.messages import ToolReturnPart
 
 from sleeptime.core.errors import BadReply, NotNow, ProviderDown
 from sleeptime.core.outcome import Outcome
@@ -84,6 +85,18 @@ async def test_notes_are_rethought_at_most_so_many_times(slept: Callable) -> Non
     draft, model = await slept([*calls, FINISH], max_rethinks=2)
     assert [note.text for note in draft.notes] == ["version 1"]
     assert "no rethink is left" in model.requests[3].text
+
+
+async def test_there_are_ten_rethinks_where_nothing_else_is_said_and_each_result_tells_its_step(
+    slept: Callable,
+) -> None:
+    calls = [rethink("cli/export.py", note=f"version {number}") for number in range(12)]
+    draft, model = await slept([[ToolCall("tree"), *calls], FINISH], steps=20)
+    assert [note.text for note in draft.notes] == ["version 9"]
+    parts = [part for message in model.requests[-1].messages for part in message.parts]
+    told = [str(part.content) for part in parts if isinstance(part, ToolReturnPart)]
+    assert [text.splitlines()[-1] for text in told] == [f"[Step: {step}/20]" for step in range(1, 14)]
+    assert ["no rethink is left" in text for text in told] == [False] * 11 + [True] * 2
 
 
 async def test_the_steps_end_it_and_keep_what_was_written(slept: Callable) -> None:
