@@ -10,9 +10,10 @@ import pytest
 from sleeptime.models.scripted import ScriptedModel
 from sleeptime.swe.generated import generate
 from sleeptime.swe.repository import Repository
-from sleeptime.swe.tasks import digest_of, write_tasks
-from tests.support.commands import Cli
+from sleeptime.swe.tasks import Task, digest_of, write_tasks
+from tests.support.commands import Cli, script
 from tests.support.openai_server import openai_server
+from tests.support.repositories import History
 
 FIGURES = ("f1", "precision", "recall", "n", "warm_p95_ms", "cold_s")
 
@@ -74,6 +75,26 @@ def test_what_cannot_be_run_says_what_to_do(cli: Cli, arguments: tuple[str, ...]
     done = cli("swe", "run", *arguments)
     assert done.code == 2
     assert said in " ".join(done.err.split())
+
+
+def test_where_notes_cost_f1_the_command_says_so(cli: Cli) -> None:
+    history = History(Path("shop"))
+    base = history.commit("begin", {"a.py": "a = 1\n", "b.py": "b = 1\n"})
+    write_tasks(Path("tasks.jsonl"), [Task("t", base, "add it", ("a.py",), ("a.py",))])
+
+    def edits(path: str, old: str) -> list[dict[str, object]]:
+        args = {"path": path, "old": old, "new": "x = 2"}
+        return [{"tool": "edit", "args": args}, {"tool": "submit", "args": {}}]
+
+    misled = {"tools": "search_notes", "replies": [edits("b.py", "b = 1")]}
+    script(rules=[misled, {"replies": [edits("a.py", "a = 1")]}])
+    given = ("--repo", "shop", "--tasks", "tasks.jsonl", "--model", "scripted:script.json", "--steps", "5,10")
+    done = cli("swe", "run", *given, "--seeds", "1")
+    assert done.code == 0, done.err
+    shown = " ".join(done.out.split())
+    assert all(f" {arm} " in shown for arm in ("random", "recency", "agent@5", "agent+related@10", "agent+notes@10"))
+    assert "agent+notes against agent at 5 steps: F1 -1.000 agent+notes" in shown, "one task gives no interval"
+    assert "the notes cost F1 from 5 steps on" in shown
 
 
 def test_a_limit_takes_the_newest_tasks(cli: Cli) -> None:
