@@ -44,6 +44,9 @@ MAX_REPEATED_CHARS: Final = 300_000
 MAX_GREP_S: Final = 5.0
 _CALLS: Final = re.compile(r"(?<!\\)(?:\\\\)*\(\?(?:R|[+-]?[0-9]|&|P(?![<=]))")
 """Calls of groups, and of the pattern itself: those fill a gigabyte of memory before any time has passed."""
+_BRACE: Final = re.compile(r"(\\[pPN]\{[^}]*\}|\\.|\{\d*,?\d*\})|\{", re.DOTALL)
+"""A brace that stands for itself, of which code has many; whatever holds another one is the first group. Left as it
+is, one can allow for mistakes (``(?:ab){e<=9}``), which fill the memory, too."""
 
 
 class Tools:
@@ -229,7 +232,7 @@ def _compiled(pattern: str) -> Pattern[str]:
     if _CALLS.search(pattern):
         raise InputError("a pattern does not call a group or itself, as (?R), (?1) and (?&name) do; write it out")
     try:
-        return regex.compile(pattern)
+        return regex.compile(_BRACE.sub(lambda found: found[1] or r"\{", pattern))
     except (regex.error, ValueError, OverflowError, RecursionError) as error:
         raise InputError(
             f"the pattern is no regular expression ({str(error)[:200]}); write \\ before each of .^$*+?{{}}[]\\|()"

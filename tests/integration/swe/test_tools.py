@@ -139,6 +139,21 @@ def test_other_groups_are_no_calls(tools: Tools, pattern: str) -> None:
     assert tools.grep(pattern, "src/cart.py") == "src/cart.py:4: def total(prices):"
 
 
+@pytest.mark.parametrize(
+    ("pattern", "line"),
+    [
+        ("{e}", "say(f'{e}')"),
+        (r"\(f'{s<=1}", "say(f'{s<=1}')"),
+        (r"say{1}\(f'{e<=9", "say(f'{e<=9: x}')"),
+        (r"\\{i}", r"\{i}"),
+        (r"\p{Lu}{2}[{]", "AB{"),
+    ],
+)
+def test_a_brace_that_counts_nothing_stands_for_itself(history: History, pattern: str, line: str) -> None:
+    history.commit("first", {"a.py": "say(f'{e}')\nsay(f'{s<=1}')\nsay(f'{e<=9: x}')\n\\{i}\nAB{\nab\n"})
+    assert Tools(Repository.open(history.path)).grep(pattern).partition(": ")[2] == line
+
+
 class CountingRepository(Repository):
     num_texts = 0
 
