@@ -29,7 +29,7 @@ from typing import Final
 
 log = logging.getLogger(__name__)
 
-FORMAT: Final = 6
+FORMAT: Final = 7
 """Counts up with every change of what is kept or of how it is worked out."""
 MANY: Final = 256
 """So many blobs or commits are put there at a time: at most these are lost in a crash."""

@@ -25,7 +25,7 @@ class Change:
         lone surrogates (surrogateescape).
     status: what happened to it.
     old_path: where a renamed file was.
-    blob: hex id of its content after the change; None for a deleted file.
+    blob: hex id of its content after the change; None for a deleted file, a link and a submodule.
     """
 
     path: str

@@ -111,6 +111,8 @@ class Index:
         listings[NOW] = [(path, numbers[path], BlobKey.of(blob, path)) for path, blob in files.items()]
         wanted = {key: path for rows in listings.values() for path, _, key in rows}
         blobs = load_blobs(repository, cache, wanted, lambda done, total: told("reading files", done, total))
+        lost = {key for key in wanted if key not in blobs and repository.lacks(key.id)}
+        changes = changes.without([since for since, rows in listings.items() if any(row[2] in lost for row in rows)])
         corpus, moments = assembled(past, mainline.words, listings, blobs)
         evidence = changes.run(corpus, moments, cache, lambda done, total: told("replaying changes", done, total))
         if cache is not None:

@@ -96,6 +96,7 @@ class Objects:
         self._asking = Lock()
         self._parents: dict[str, tuple[str, ...]] = {}
         self._kinds: dict[str, tuple[int, FileKind]] = {}
+        self._is_partial = any(entry.name.endswith((".promisor", ".partialclone")) for entry in git.config)
 
     def parents(self, commit_id: str) -> tuple[str, ...]:
         """Parents of a commit, also of those that are not there; none of one that is not there itself."""
@@ -216,12 +217,14 @@ class Objects:
     def renames(self, before: str, after: str) -> dict[str, str]:
         """Files that a later tree has under another path, at least half the same: new path, old path.
 
-        Where a content is missing, only files that are exactly the same are found.
+        In a partial clone, and where a content is missing, only files that are exactly the same are found: what is
+        missing there may be fetched at any time.
         """
         import pygit2
 
         renamed = pygit2.enums.DeltaStatus.RENAMED
-        for flags in (pygit2.enums.DiffFind.FIND_RENAMES, pygit2.enums.DiffFind.FIND_EXACT_MATCH_ONLY):
+        ways = pygit2.enums.DiffFind.FIND_RENAMES, pygit2.enums.DiffFind.FIND_EXACT_MATCH_ONLY
+        for flags in ways[self._is_partial :]:
             try:
                 with self._asking:
                     diff = self.git.diff(self.git[before].id, self.git[after].id, context_lines=0)

@@ -8,8 +8,8 @@ the id of its commit and that of the oldest one, which a shallow clone is given 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from sleeptime.swe.cache import Cache
@@ -93,6 +93,11 @@ class Replays:
     def moments(self) -> tuple[int, ...]:
         """What has to be searched: the newest commit before each change that was not replayed before."""
         return tuple(place + 1 for place, replay_id in self.ids.items() if replay_id not in self.kept)
+
+    def without(self, moments: Container[int]) -> Replays:
+        """Those that need none of these moments."""
+        ids = {place: one for place, one in self.ids.items() if one in self.kept or place + 1 not in moments}
+        return replace(self, ids=ids)
 
     def run(
         self,

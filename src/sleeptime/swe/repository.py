@@ -213,6 +213,10 @@ class Repository:
             return None
         return Edge.DAMAGED if self._objects.should_be_there(commit.parents[0]) else Edge.SHALLOW
 
+    def lacks(self, blob_id: str) -> bool:
+        """Whether the content of a file is missing, as in a partial clone; it may come later."""
+        return self._objects.kind(blob_id)[1] is FileKind.MISSING
+
     def tell(self, blobs: Iterable[str | None]) -> None:
         """Say that files had these blobs at this commit or before: `text_of` then need not look for them."""
         self._told_blobs.update(blob for blob in blobs if blob is not None)
@@ -301,4 +305,4 @@ def _change(old: Entry | None, new: Entry | None) -> Change:
         assert old is not None
         return Change(old.path, "deleted")
     status: Status = "added" if old is None else "modified"
-    return Change(new.path, status, None, new.id)
+    return Change(new.path, status, None, new.id if new.mode is Mode.FILE else None)

@@ -115,6 +115,26 @@ def test_a_cache_changes_nothing_in_a_shallow_clone_however_deep_it_is(generated
             assert warm.search(QUERIES[0], 1000) == cold.search(QUERIES[0], 1000)
 
 
+def test_a_cache_changes_nothing_in_a_partial_clone_whose_contents_come_later(
+    path: Path, history: History, tmp_path: Path
+) -> None:
+    words, clone = ("core", "pages", "store", "rows"), tmp_path / "clone"
+    for number in range(30):
+        moved = {f"old{number - 1}/rows.py": None} if number else {}
+        texts = {f"{word}.py": f"def {word}_{number}():\n    return {number}\n" for word in words}
+        history.commit(f"let {words[number % 4]} be told", texts | moved | {f"old{number}/rows.py": "a = 1\n" * number})
+    for option in ("allowFilter", "allowAnySHA1InWant"):
+        run_git("config", f"uploadpack.{option}", "true", cwd=path)
+    run_git("clone", "-q", "--filter=blob:none", f"file://{path}", "clone", cwd=tmp_path)
+    for num_replayed in (0, 5):
+        with Cache(tmp_path / "c.sqlite") as cache:
+            warm = Index.build(Repository.open(clone), cache=cache, replays=5)
+        cold = Index.build(Repository.open(clone), replays=5)
+        assert warm.num_replayed == cold.num_replayed == num_replayed
+        assert warm.search("let pages be told", 100) == cold.search("let pages be told", 100)
+        run_git("fetch", "-q", "--refetch", "--no-filter", cwd=clone)
+
+
 def test_a_commit_costs_only_the_files_that_it_changed(
     generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
