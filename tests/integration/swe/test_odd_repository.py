@@ -61,7 +61,7 @@ def test_it_is_slept_on_and_asked_without_a_model(cli: Cli, odd: Path) -> None:
     assert added.code == 0, added.err
     slept = cli("swe", "sleep", "odd", "--json")
     assert slept.code == 0, slept.err
-    assert (slept.json["outcome"], slept.json["replayed"]) == ("wrote", 5)
+    assert slept.json["outcome"] == "wrote"
     for query in ("add an export", "moved step", "binary huge link vendor gone"):
         asked = cli("swe", "ask", "odd", query, "--json", "--limit", "50")
         assert asked.code == 0, asked.err
