@@ -13,7 +13,7 @@ from sleeptime.swe.generated import generate
 from sleeptime.swe.index import Index
 from sleeptime.swe.objects import Objects
 from sleeptime.swe.repository import Repository
-from tests.support.repositories import History, Link, Submodule, run_git
+from tests.support.repositories import Content, History, Link, Submodule, run_git
 
 QUERIES = ("add a json flag to the export command", "orders: support soft delete", "record who changed a customer")
 
@@ -120,9 +120,10 @@ def test_a_cache_changes_nothing_in_a_partial_clone_whose_contents_come_later(
 ) -> None:
     words, clone = ("core", "pages", "store", "rows"), tmp_path / "clone"
     for number in range(30):
-        moved = {f"old{number - 1}/rows.py": None} if number else {}
-        texts = {f"{word}.py": f"def {word}_{number}():\n    return {number}\n" for word in words}
-        history.commit(f"let {words[number % 4]} be told", texts | moved | {f"old{number}/rows.py": "a = 1\n" * number})
+        files: dict[str | bytes, Content | None] = {f"old{number}/rows.py": "a = 1\n" * number}
+        files |= {f"{word}.py": f"def {word}_{number}():\n    return {number}\n" for word in words}
+        files |= {f"old{number - 1}/rows.py": None} if number else {}
+        history.commit(f"let {words[number % 4]} be told", files)
     for option in ("allowFilter", "allowAnySHA1InWant"):
         run_git("config", f"uploadpack.{option}", "true", cwd=path)
     run_git("clone", "-q", "--filter=blob:none", f"file://{path}", "clone", cwd=tmp_path)
