@@ -37,7 +37,8 @@ def test_without_a_model_every_arm_has_its_figures(cli: Cli) -> None:
     played_on = {"commit": Repository.open(made.path).commit_id, "tasks": 4, "tasks_digest": digest_of(made.tasks[-4:])}
     assert kept["made_with"]["repositories"] == {"shop.git": played_on}
     assert "<svg" in Path("swe-results/results.svg").read_text()
-    assert "index" in cli("swe", "run", "--repo", "shop.git", "--tasks", "tasks.jsonl", "--arms", "index").out
+    shown = cli("swe", "run", "--repo", "shop.git", "--tasks", "tasks.jsonl", "--arms", "index").out
+    assert [line.split()[0] for line in shown.splitlines() if "to" in line.split()] == ["random", "recency", "index"]
 
 
 def test_with_a_model_an_estimate_is_shown_before_anything_is_paid(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
