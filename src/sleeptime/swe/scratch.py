@@ -169,9 +169,12 @@ def lines_of(text: str) -> list[str]:
 
 
 def _quoted(name: str) -> str:
-    """A name as git writes it in a diff: in quotes, with the octal codes of bytes, where it does not print."""
+    """A name as git writes it in a diff: in quotes, with the octal codes of bytes, where it does not print.
+
+    A tab ends one with a space, whose last words may else be taken for a time.
+    """
     if name.isprintable() and '"' not in name:
-        return name
+        return f"{name}\t" if " " in name else name
     data = name.encode("utf-8", "surrogateescape")
     return '"{}"'.format(re.sub(rb"[^ !#-~]", lambda found: b"\\%03o" % ord(found[0]), data).decode())
 
