@@ -95,19 +95,23 @@ def note_dict(note: Note) -> dict[str, Any]:
 def show_notes(notes: Iterable[Note], *, in_service: frozenset[str] | None = None) -> None:
     """Print notes as a table; those out of service are marked when `in_service` is given."""
     from sleeptime.cli.output import print_table
-    from sleeptime.core.note import Verdict
+    from sleeptime.core.note import NoteKind, Verdict
 
     def state(note: Note) -> str:
         if in_service is None or note.id in in_service:
             return ""
         return "refuted" if note.verdict is Verdict.REFUTED else "a part changed"
 
-    rows = [(note.kind, note.text, note.derivation, note.votes, note.verdict, state(note)) for note in notes]
-    columns = ["kind", "note", "working", ">votes", "verdict"]
-    if any(row[-1] for row in rows):
-        print_table([*columns, "out of service"], rows)
-    else:
-        print_table(columns, [row[:-1] for row in rows])
+    def about(note: Note) -> str:
+        return note.subject if note.kind is NoteKind.TEXT else ""  # others say it in their text
+
+    rows = [
+        (note.kind, about(note), note.text, note.derivation, note.votes, note.verdict, state(note)) for note in notes
+    ]
+    columns = ["kind", "about", "note", "working", ">votes", "verdict", "out of service"]
+    if_any = ("about", "out of service")
+    shown = [at for at, column in enumerate(columns) if column not in if_any or any(row[at] for row in rows)]
+    print_table([columns[at] for at in shown], [tuple(row[at] for at in shown) for row in rows])
 
 
 def _print_notes(found: LearnedNotes, as_json: bool) -> None:

@@ -171,6 +171,8 @@ def test_an_agent_that_slept_on_the_changes_is_searched_by_one_that_is_asked(cli
     shown = cli("notes", "shop", "--json").json["notes"]
     assert note in {one["text"] for one in shown}
     assert len(shown) > 1, "the notes of the index stay beside it"
+    [line] = [" ".join(line.split()) for line in cli("notes", "shop").out.splitlines() if note in line]
+    assert line.startswith(f"text cli/export.py, core/formats.py {note}"), "which files it is about"
     found = ask(cli, "--json").json
     assert (found["predicted"], found["end"]) == (["cli/export.py"], "done")
     rows = cli("ledger", "shop", "--json").json["rows"]
