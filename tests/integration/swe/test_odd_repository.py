@@ -44,7 +44,7 @@ def odd(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
     """A history of features, with every kind of entry in each commit, a rename, and a blob that is missing."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
     history = History(tmp_path / "odd", is_bare=request.param)
-    history.commit("begin", ODD | PLAIN)
+    history.commit("begin", {**ODD, **PLAIN})
     for number in range(24):
         history.commit(f"add export number {number}", changed(number))
     history.commit("move", {"old/moved.py": None, "new/moved.py": f"{CODE}# moved\n"})

@@ -7,7 +7,7 @@ import pytest
 from sleeptime.swe.index import Index
 from sleeptime.swe.repository import Repository
 from sleeptime.swe.signals import NAMES
-from tests.support.repositories import History
+from tests.support.repositories import Content, History
 
 FIRST = {
     "content": "said.py",
@@ -24,17 +24,10 @@ FIRST = {
 def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     """Files that have to do with a walrus, each in a way of its own, among others that have not."""
     history = History(tmp_path_factory.mktemp("zoo") / "repo", is_bare=True)
-    files = {f"other{number}.py": f"other = {number}\n" for number in range(10)}
-    history.commit(
-        "begin",
-        files
-        | {
-            "said.py": "# a walrus, a walrus, a walrus\n",
-            "defined.py": "def walrus(): pass\n",
-            "zoo/walrus.py": "n = 1\n",
-        }
-        | {"touched.py": "n = 2\n", "beside.py": "n = 3\n", "busy.py": "n = 4\n"},
-    )
+    files: dict[str | bytes, Content | None] = {f"other{number}.py": f"other = {number}\n" for number in range(10)}
+    files |= {"said.py": "# a walrus, a walrus, a walrus\n", "defined.py": "def walrus(): pass\n"}
+    files |= {"zoo/walrus.py": "n = 1\n", "touched.py": "n = 2\n", "beside.py": "n = 3\n", "busy.py": "n = 4\n"}
+    history.commit("begin", files)
     history.commit("feed the walrus", {"touched.py": "n = 6\n"})
     for number in range(3):
         history.commit("quicker", {"said.py": f"# a walrus, a walrus, a walrus {number}\n", "beside.py": f"{number}\n"})
