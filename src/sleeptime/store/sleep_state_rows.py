@@ -51,4 +51,5 @@ async def list_quarantines(
         .where(state.quarantined_at.is_not(None), mine)
         .order_by(state.quarantined_at.desc())
     )
-    return await listed(connection, statement, lambda row: Quarantine(*row), limit)
+    counted = select(state.quarantined_at).where(state.quarantined_at.is_not(None), mine)
+    return await listed(connection, statement, lambda row: Quarantine(*row), limit, counted=counted)
