@@ -64,10 +64,18 @@ class LineFile:
             os.ftruncate(self._descriptor, end)
 
     def add(self, text: str) -> None:
-        """Write a line, which ends with a line feed, through to the system."""
-        data = text.encode()
-        while data:  # at once as a rule; a disk that is nearly full takes less
-            data = data[os.write(self._descriptor, data) :]
+        """Write a line, which ends with a line feed, through to the system: whole, or not at all.
+
+        Raises:
+            OSError: the disk is full, or cannot be written.
+        """
+        data, size = text.encode(), os.fstat(self._descriptor).st_size
+        try:
+            while data:  # at once as a rule; a disk that is nearly full takes less
+                data = data[os.write(self._descriptor, data) :]
+        except OSError:
+            os.ftruncate(self._descriptor, size)
+            raise
 
     def close(self) -> None:
         """Close the file."""
