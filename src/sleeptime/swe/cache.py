@@ -212,7 +212,8 @@ def _is_damage(error: Exception) -> bool:
 
 
 def _checksum(kind: str, key: str, data: bytes) -> int:
-    return zlib.crc32(data, zlib.crc32(f"{kind} {key}".encode()))
+    """Of an entry; another version's, which may run beside this one, is damaged to it."""
+    return zlib.crc32(data, zlib.crc32(f"{FORMAT} {kind} {key}".encode()))
 
 
 def _checked(kind: str, rows: Iterable[tuple[str, int, object]]) -> Iterator[tuple[str, bytes]]:

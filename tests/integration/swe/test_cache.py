@@ -127,6 +127,21 @@ def test_a_cache_of_another_version_is_begun_anew(tmp_path: Path) -> None:
         assert cache.all("blob") == {}
 
 
+def test_what_another_version_puts_there_meanwhile_is_never_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = list[str]()
+    with Cache(tmp_path / "c.sqlite", told.append) as cache:
+        with monkeypatch.context() as older:
+            older.setattr("sleeptime.swe.cache.FORMAT", 1)
+            with Cache(tmp_path / "c.sqlite", pytest.fail) as other:
+                other.put("blob", {"a": b"1"})
+        assert cache.get("blob", ["a"]) == {}
+        cache.put("blob", {"a": b"2"})
+        assert cache.get("blob", ["a"]) == {"a": b"2"}
+    assert len(told) == 1
+
+
 def test_a_cache_that_cannot_be_written_keeps_nobody_from_working(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     told = list[str]()
