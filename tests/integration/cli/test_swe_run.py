@@ -62,7 +62,7 @@ def test_with_a_model_an_estimate_is_shown_before_anything_is_paid(cli: Cli, mon
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--repo", "shop.git"), "one --tasks for each --repo"),
+        (("--repo", "a", "--repo", "b", "--tasks", "a.jsonl"), "one --tasks for each --repo"),
         (("--repo", "generated:moon"), "allowed: shop, clinic, fleet, archive"),
         (("--repo", "generated:shop:x"), "a seed is a number"),
         (("--repo", "generated:shop", "--arms", "agent"), "agent needs a model"),

@@ -35,7 +35,10 @@ Repositories = Annotated[
 ]
 Tasks = Annotated[
     list[Path] | None,
-    typer.Option(metavar="FILE", help="Tasks from `swe build`, one file for each repository that is given."),
+    typer.Option(
+        metavar="FILE",
+        help="Tasks from `swe build`, one file for each repository that is given [made of its history].",
+    ),
 ]
 Arms = Annotated[
     str | None,
