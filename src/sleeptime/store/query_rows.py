@@ -5,6 +5,7 @@ Every function works on a connection whose transaction belongs to the caller, an
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -58,22 +59,32 @@ async def list_queries(connection: AsyncConnection, tenant: str, head: Head | No
 
 async def list_agent_queries(connection: AsyncConnection, tenant: str, head: Head, limit: int) -> Listed[AgentQuery]:
     """The newest queries about a context that an agent worked on, with how the last call of each ended."""
-    last_call = (
-        select(CallRow.outcome)
-        .where(CallRow.tenant == tenant, CallRow.context == head.name, CallRow.query_id == QueryRow.id)
-        .order_by(CallRow.at.desc(), CallRow.id)
-        .limit(1)
-        .scalar_subquery()
-    )
     of_agents = (QueryRow.context_id == head.id, QueryRow.route == AGENT)
-    statement = _queries(tenant).add_columns(last_call.label("last_call")).where(*of_agents)
-    return await listed(
+    found = await listed(
         connection,
-        statement.order_by(QueryRow.at.desc(), QueryRow.id),
-        lambda row: AgentQuery(_query(row), row.last_call or OK),
+        _queries(tenant).where(*of_agents).order_by(QueryRow.at.desc(), QueryRow.id),
+        _query,
         limit,
         counted=select(QueryRow.id).where(*of_agents),
     )
+    ended = await _last_calls(connection, tenant, head, found.items)
+    return Listed(tuple(AgentQuery(query, ended.get(query.id, OK)) for query in found.items), found.count)
+
+
+async def _last_calls(
+    connection: AsyncConnection, tenant: str, head: Head, queries: Sequence[Query]
+) -> Mapping[str, str]:
+    """How the last call of each query ended; the calls since the oldest of them are looked through once."""
+    if not queries:
+        return {}
+    calls = select(CallRow.query_id, CallRow.outcome).where(
+        CallRow.tenant == tenant,
+        CallRow.context == head.name,
+        CallRow.at >= min(query.at for query in queries),
+        CallRow.query_id.in_([query.id for query in queries]),
+    )
+    rows = await connection.execute(calls.order_by(CallRow.at, CallRow.id.desc()))
+    return {row.query_id: row.outcome for row in rows}
 
 
 def _queries(tenant: str) -> Select[*tuple[Any, ...]]:
