@@ -11,7 +11,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sleeptime.core.errors import InputError
+from sleeptime.core.errors import InputError, TooLarge
 from sleeptime.nano.blas import one_blas_thread
 from sleeptime.swe.blobs import BlobKey, load_blobs, texts_of
 from sleeptime.swe.cache import Cache, Warn
@@ -192,10 +192,14 @@ def _blobs(repository: Repository, texts: Container[str]) -> dict[str, str]:
 def _first(repository: Repository, mainline: Stretch, texts: Container[str]) -> dict[str, str]:
     """The blobs of the files of the oldest commit, where that does not tell what it changed.
 
-    So it is at the edge of a shallow clone, and where a repository begins with more files than a change tells of.
+    So it is at the edge of a shallow clone, and where a repository begins with more files than a change tells of; with
+    more than a commit may have, none of them is known.
     """
     if mainline.sizes[-1]:
         return {}
-    found = _blobs(repository.at(mainline.ids[-1]), texts)
+    try:
+        found = _blobs(repository.at(mainline.ids[-1]), texts)
+    except TooLarge:
+        return {}
     repository.tell(found.values())
     return found

@@ -115,6 +115,17 @@ def test_a_cache_changes_nothing_in_a_shallow_clone_however_deep_it_is(generated
             assert warm.search(QUERIES[0], 1000) == cold.search(QUERIES[0], 1000)
 
 
+def test_a_repository_that_began_too_large_is_read_as_it_is_now(
+    path: Path, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for most in ("MAX_FILES", "MAX_CHANGES"):
+        monkeypatch.setattr(f"sleeptime.swe.repository.{most}", 30)
+    history.commit("begin", {f"file{number}.py": "" for number in range(40)})
+    history.commit("less", {f"file{number}.py": None for number in range(20)})
+    history.commit("export", {"export.py": "export = 1\n"})
+    assert [found.path for found in Index.build(Repository.open(path)).search("export")] == ["export.py"]
+
+
 def test_a_cache_changes_nothing_in_a_partial_clone_whose_contents_come_later(
     path: Path, history: History, tmp_path: Path
 ) -> None:
