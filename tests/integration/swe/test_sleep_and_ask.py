@@ -239,7 +239,8 @@ def test_a_name_that_does_not_print_is_shown_on_one_line_and_its_note_tells_its_
     for number in range(2):
         made.commit("brew \x1b[31mred", {path: f"{text!r}# {number}\n" for path, text in ODD.items()})
     assert cli("add", "odd", str(made.path)).code == 0
-    assert cli("swe", "sleep", "odd").code == 0
+    slept = cli("swe", "sleep", "odd")
+    assert (slept.code, "2 files indexed" in slept.out, "no past change was replayed" in slept.out) == (0, True, True)
     notes = {note["subject"]: note["text"] for note in cli("notes", "odd", "--json").json["notes"]}
     told = next(text for subject, text in notes.items() if subject.endswith(r"caf\xe9.py"))
     assert r'changed in 3 commits, lately: "brew \x1b[31mred"' in told

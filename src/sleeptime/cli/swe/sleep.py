@@ -141,6 +141,8 @@ def _show(slept: IndexSleep) -> None:
     from sleeptime.core.counted import counted
 
     tuned = f"tuned on {counted(slept.replayed, 'past change')}"
+    if not slept.replayed:
+        tuned = "ranked by the weights of the package, as no past change was replayed"
     say(f"{slept.context}: {counted(slept.files, 'file')} indexed at {slept.commit_id[:12]}, {tuned}")
     if slept.notes:
         carried = f" ({slept.carried:,} as they were)" if slept.carried else ""
