@@ -6,7 +6,7 @@ What a tool finds is data: it is fenced, so that nothing in a file can pass for 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -16,6 +16,7 @@ from pydantic_ai.messages import ToolCallPart
 from pydantic_ai.tools import ToolDefinition
 
 from sleeptime.core.errors import InputError
+from sleeptime.core.text import kept_text
 from sleeptime.prompts.fence import fenced
 
 MAX_RESULT_CHARS: Final = 12_000
@@ -83,8 +84,12 @@ class Toolbox:
         return tuple(tool.definition for tool in self.tools)
 
     async def call(self, call: ToolCallPart) -> Result:
-        """Carry out one call, in a thread: a search may take seconds, in which other work goes on."""
-        return await anyio.to_thread.run_sync(self._carried_out, call)
+        """Carry out one call, in a thread: a search may take seconds, in which other work goes on.
+
+        What is told can be sent, whatever the call or the repository holds.
+        """
+        result = await anyio.to_thread.run_sync(self._carried_out, call)
+        return replace(result, text=kept_text(result.text))
 
     def _carried_out(self, call: ToolCallPart) -> Result:
         tool = self._by_name.get(call.tool_name)
