@@ -23,6 +23,7 @@ from sleeptime.jobs.snapshot import new_job
 from sleeptime.jobs.worker import run_worker
 from sleeptime.settings import load_settings
 from sleeptime.store.store import Store
+from tests.support.repositories import History
 
 APPLES = Part("apples", "Tom has 3 bags of 24 apples.")
 PEARS = Part("pears", "Tom has 2 pears.")
@@ -167,6 +168,32 @@ async def test_a_worker_sleeps_on_what_changes_and_on_nothing_else(database_url:
         assert [(job.context, job.trigger, job.drafts) for job in await jobs()] == [("apples", "change", 2)] * 2
         assert (await sleeptime.notes("apples")).learned is not None
         assert (await sleeptime.notes("left alone")).learned is None
+
+
+async def test_an_agent_sleeps_on_a_repository_whenever_a_commit_is_added(database_url: str, tmp_path: Path) -> None:
+    def note(text: str) -> dict[str, object]:
+        return {"tool": "rethink", "args": {"files": ["export.py", "formats.py"], "note": text}}
+
+    finish = {"tool": "finish", "args": {}}
+    rules = [{"contains": kind, "replies": [[note(f"for {kind}"), finish]]} for kind in ("csv", "json")]
+    (tmp_path / "agent.json").write_text(json.dumps({"rules": rules}))
+    model, history = f"scripted:{tmp_path / 'agent.json'}", History(tmp_path / "shop", is_bare=True)
+    history.commit("begin", {"export.py": "rows = 1\n", "formats.py": "formats = 1\n"})
+    async with Sleeptime(model, database_url) as sleeptime, working(database_url, model):
+
+        async def is_slept() -> bool:
+            return (await sleeptime.policy("shop")).is_slept
+
+        for kind in ("csv", "json"):
+            history.commit(f"add {kind}", {"export.py": f"rows = '{kind}'\n", "formats.py": f"at = '{kind}'\n"})
+            await sleeptime.add("shop", str(history.path))
+            await sleeptime.policy("shop", on_change="0s", strategy="repository")
+            await until(is_slept)
+            shown = await sleeptime.notes("shop")
+            assert shown.learned is not None
+            told = {item.text for item in shown.learned.notes if item.id in shown.in_service}
+            assert f"for {kind}" in told
+        assert [(job.context, job.trigger) for job in await sleeptime.jobs()] == [("shop", "change")] * 2
 
 
 async def test_a_policy_that_a_worker_cannot_use_is_tried_again_after_a_rest(database_url: str, model: str) -> None:
