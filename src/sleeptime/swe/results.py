@@ -187,10 +187,11 @@ class Results:
     def _break_even(self, slept: Usage) -> list[dict[str, Any]]:
         """For each budget of the agent: the smallest one with notes that scores as well, and what that saves.
 
-        ``tasks`` is how many tasks pay for the sleep, in tokens of all kinds; None where nothing is saved.
+        ``tasks`` is how many tasks pay for the sleep in tokens of all kinds, ``tasks_usd`` in money; None where nothing
+        is saved, or the price is not known.
         """
         with_notes = [
-            (steps, self._macro(rows, _f1).mean, _mean_tokens(rows))
+            (steps, self._macro(rows, _f1).mean, rows)
             for (arm, steps), rows in sorted(self._rows.items())
             if arm == Arm.AGENT_NOTES
         ]
@@ -199,12 +200,25 @@ class Results:
             if arm != Arm.AGENT or not with_notes:
                 continue
             f1 = self._macro(rows, _f1).mean
-            equal = next(((budget, tokens) for budget, other, tokens in with_notes if other >= f1), None)
-            saved = None if equal is None else _mean_tokens(rows) - equal[1]
-            tasks = slept.total_tokens / saved if saved is not None and saved > 0 else None
-            line = {"steps": steps, "f1": f1, "steps_with_notes": None if equal is None else equal[0]}
-            found.append(line | {"tokens_saved": saved, "tasks": tasks})
+            budget, equal = next(((budget, other) for budget, score, other in with_notes if score >= f1), (None, []))
+            tokens = _saved(_mean_tokens(rows), _mean_tokens(equal))
+            usd = _saved(self._mean_cost(rows), self._mean_cost(equal))
+            found.append(
+                {
+                    "steps": steps,
+                    "f1": f1,
+                    "steps_with_notes": budget,
+                    "tokens_saved": tokens,
+                    "tasks": _num_tasks(slept.total_tokens, tokens),
+                    "usd_saved": usd,
+                    "tasks_usd": _num_tasks(self._cost(slept, 1), usd),
+                }
+            )
         return found
+
+    def _mean_cost(self, rows: Sequence[Row]) -> float | None:
+        """USD of one answer; None without an answer, or a price."""
+        return self._cost(sum((row.answer.usage for row in rows), Usage()), len(rows)) if rows else None
 
     def _cost(self, usage: Usage, shares: int) -> float | None:
         if usage == Usage():
@@ -241,5 +255,15 @@ def _shares(usage: Usage, shares: int) -> Mapping[str, float]:
     return {name: count / shares for name, count in usage.as_dict().items()}
 
 
-def _mean_tokens(rows: Sequence[Row]) -> float:
-    return sum(row.answer.usage.total_tokens for row in rows) / len(rows)
+def _mean_tokens(rows: Sequence[Row]) -> float | None:
+    """Tokens of one answer; None without one."""
+    return sum(row.answer.usage.total_tokens for row in rows) / len(rows) if rows else None
+
+
+def _saved(without: float | None, with_notes: float | None) -> float | None:
+    return None if without is None or with_notes is None else without - with_notes
+
+
+def _num_tasks(slept: float | None, saved: float | None) -> float | None:
+    """How many tasks pay for the sleep."""
+    return slept / saved if slept is not None and saved is not None and saved > 0 else None

@@ -96,6 +96,7 @@ def test_a_sleep_pays_for_itself_after_what_it_took_by_what_each_task_saves(resu
     assert (at_5["steps_with_notes"], at_5["tokens_saved"]) == (10, 300)
     assert at_5["tasks"] == pytest.approx(2_000 / 300)
     assert at_10["tasks"] == 5.0
+    assert (at_10["usd_saved"], at_10["tasks_usd"]) == (pytest.approx(0.0004), pytest.approx(5.0))
     assert found["cost_usd"] == pytest.approx(0.002), "of the repositories of this plan alone"
 
 
@@ -103,6 +104,7 @@ def test_notes_that_save_nothing_never_pay(results: Callable) -> None:
     played = [*answers(Arm.AGENT, TRUTH, TRUTH, 5, tokens=100), *answers(Arm.AGENT_NOTES, TRUTH, TRUTH, 5, tokens=200)]
     [line] = results(played, slept=(Slept("one", "x", (), Usage(input_tokens=10)),))["sleep"]["break_even"]
     assert (line["tokens_saved"], line["tasks"]) == (-100, None)
+    assert line["tasks_usd"] is None
 
 
 def test_the_figure_names_every_arm_and_both_axes(results: Callable) -> None:

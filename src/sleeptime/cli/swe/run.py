@@ -93,12 +93,13 @@ def run(
     settings = load_settings(model=None if model == NONE else model, database_url=database)
     fields = fields_of(repo, tasks or [], limit, output / "repositories")
     plan = Plan(fields, _arms(arms, has_model=model != NONE), tuple(_numbers(steps)), seeds, replays, sleep_steps)
-    book = Book(output / "records", {"model": model, "replays": replays, "sleep_steps": sleep_steps})
+    about = {"model": without_password(model), "replays": replays, "sleep_steps": sleep_steps}
+    book = Book(output / "records", about)
     try:
         playing = _Playing(plan, book, settings, output, concurrency)
         played, price = playing.play(max_usd, is_agreed=yes)
         made_by = {"command": command(), "versions": versions()}
-        found = {"model": without_password(model), "made_by": made_by, **Results(plan, book, played, price).as_dict()}
+        found = {"model": about["model"], "made_by": made_by, **Results(plan, book, played, price).as_dict()}
     finally:
         book.close()
     _save(output, found, as_json=as_json)
@@ -231,7 +232,8 @@ def _show(found: dict[str, Any]) -> None:
         say(f"the notes cost F1 from {behind} steps on")
     for line in found["sleep"]["break_even"]:
         if line["tasks"] is not None:
+            in_money = "" if line["tasks_usd"] is None else f"; {line['tasks_usd']:.1f} in money"
             say(
                 f"agent@{line['steps']} is reached with notes at {line['steps_with_notes']} steps; the sleep pays for "
-                f"itself after {line['tasks']:.1f} tasks, in tokens"
+                f"itself after {line['tasks']:.1f} tasks, in tokens{in_money}"
             )
