@@ -35,7 +35,9 @@ _SETTLED: Final = {
 """What must not change between the records of one book, and how a change of it is called; versions may change."""
 _SERVING: Final = 1
 """To be raised when code serves an arm in another way, which its key does not tell."""
-_PASSWORD: Final = re.compile(r"(?<=://)[^/@\s]+@")
+_PASSWORD: Final = re.compile(
+    r"(?<=://)[^/\s]+@|(?<=[?&])[^=&#\s]*(?:password|secret|token|key)=[^&#\s']*&?", re.IGNORECASE
+)
 _ENTRIES: Final[dict[str, type | tuple[type, ...]]] = {
     "model": str,
     "weights": (str, type(None)),
@@ -157,7 +159,7 @@ def command() -> str:
 
 
 def without_password(text: str) -> str:
-    """The text without what stands before the @ of a URL."""
+    """The text without what stands before the @ of a URL, and without passwords and keys that it has as parameters."""
     return _PASSWORD.sub("", text)
 
 

@@ -41,6 +41,19 @@ def test_without_a_model_every_arm_has_its_figures(cli: Cli) -> None:
     assert [line.split()[0] for line in shown.splitlines() if "to" in line.split()] == ["random", "recency", "index"]
 
 
+def test_no_password_is_written_anywhere(cli: Cli) -> None:
+    made = generate(Path("shop.git"), "shop", commits=80)
+    write_tasks(Path("tasks.jsonl"), made.tasks[-1:])
+    model = "openai-compatible:http://ada:hid@den@127.0.0.1:9/v1?api_key=hidden&version=2#served"
+    given = ("--arms", "random", "--model", model, "--database", "postgresql://h/db?user=ada&password=hidden")
+    done = cli("swe", "run", "--repo", "shop.git", "--tasks", "tasks.jsonl", *given)
+    assert done.code == 0, done.err
+    written = "".join(path.read_text() for path in Path("swe-results").glob("**/*.json"))
+    assert "openai-compatible:http://127.0.0.1:9/v1?version=2#served" in written
+    assert "user=ada" in written
+    assert "hid" not in written
+
+
 def test_with_a_model_an_estimate_is_shown_before_anything_is_paid(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     made = generate(Path("shop.git"), "shop", commits=80)
     write_tasks(Path("tasks.jsonl"), made.tasks[-1:])
