@@ -52,7 +52,7 @@ def load_mainline(
         following = last.parents[0] if last.parents and repository.edge_at(last) is None else None
     packs.settle()
     mainline = _ended(repository, Stretch.joined(found))
-    repository.tell(mainline.blobs)
+    repository.tell(mainline.blobs, mainline.ids[-1:])
     if repository.edge_at(mainline[-1]) is Edge.DAMAGED:
         lost = mainline.parents[-1][0]
         warn(

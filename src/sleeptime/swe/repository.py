@@ -70,6 +70,7 @@ class Repository:
         self._blobs: frozenset[str] | None = None
         self._past_blobs: frozenset[str] | None = None
         self._told_blobs = set[str]()
+        self._told_commits = set[str]()
 
     @property
     def commit_id(self) -> str:
@@ -129,7 +130,8 @@ class Repository:
         Raises:
             InputError: anything that is not one; whether there is such a commit elsewhere is not told.
         """
-        commit = self._objects.commit(commit_id) if self._is_past(commit_id) else None
+        is_past = commit_id in self._told_commits or self._is_past(commit_id)
+        commit = self._objects.commit(commit_id) if is_past else None
         if commit is None:
             raise InputError(
                 f"'{printable(commit_id)[:80]}' is not a commit that {self.commit_id[:12]} builds on; give the full "
@@ -217,9 +219,15 @@ class Repository:
         """Whether the content of a file is missing, as in a partial clone; it may come later."""
         return self._objects.kind(blob_id)[1] is FileKind.MISSING
 
-    def tell(self, blobs: Iterable[str | None]) -> None:
-        """Say that files had these blobs at this commit or before: `text_of` then need not look for them."""
+    def tell(self, blobs: Iterable[str | None], commits: Iterable[str] = ()) -> None:
+        """Say what is known: `text_of` and `at` then need not look for it.
+
+        Args:
+            blobs: that files had at this commit or before.
+            commits: that this one builds on.
+        """
         self._told_blobs.update(blob for blob in blobs if blob is not None)
+        self._told_commits.update(commits)
 
     def num_commits(self) -> int:
         """How many commits `commits` gives."""

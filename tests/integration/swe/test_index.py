@@ -115,6 +115,15 @@ def test_a_cache_changes_nothing_in_a_shallow_clone_however_deep_it_is(generated
             assert warm.search(QUERIES[0], 1000) == cold.search(QUERIES[0], 1000)
 
 
+def test_what_was_there_first_is_read_without_walking_through_the_past(
+    path: Path, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.commit("begin")
+    history.commit("export", {"export.py": "export = 1\n"})
+    monkeypatch.delattr(Repository, "_is_past")
+    assert [found.path for found in Index.build(Repository.open(path)).search("export")] == ["export.py"]
+
+
 def test_a_repository_that_began_too_large_is_read_as_it_is_now(
     path: Path, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
