@@ -29,7 +29,7 @@ demo: $(RUNTIME) ## run the main job offline on the embedded model
 	@$(BIN)/sleeptime demo --seed $(SEED)
 
 test: $(DEV) ## run all tests, on real SQLite and real PostgreSQL
-	@$(BIN)/python -m pytest -q -n 4 --dist loadfile --durations=15 $(TESTS)
+	@$(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder --durations=15 $(TESTS)
 
 check: $(DEV) ## lint, format, types and import directions
 	@$(BIN)/ruff check .
