@@ -70,8 +70,8 @@ def build(
         _say(output, tasks)
     if not tasks:
         raise SleeptimeError(
-            "no commit is a task, so nothing was written; see what each filter removed, and try --rule paper, "
-            "--source merges, or --without FILTER"
+            "no commit is a task, so nothing was written; see what each filter removed, and try another --source or "
+            "--rule, or --without FILTER"
         )
 
 
