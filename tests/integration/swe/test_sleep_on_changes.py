@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from random import Random
 
@@ -108,16 +109,23 @@ async def test_after_a_commit_only_the_changes_of_its_files_are_studied_again(hi
         assert second.carried == 1
 
 
-async def test_a_sleep_that_was_cut_off_goes_on_without_paying_again(history: History, tmp_path: Path) -> None:
-    running: list[asyncio.Task[object]] = []
+def _cut_off(running: list[asyncio.Task[object]], *, at: int) -> Callable[..., Awaitable[AnyReply]]:
+    """A model that explores, and at one of its calls cancels the sleep that is running."""
+    calls = itertools.count(1)
 
-    async def stops(messages: list[ModelMessage], parameters: ModelRequestParameters) -> AnyReply:
-        if len(model.requests) == 5 and not running[0].cancelling():
+    async def reply(messages: list[ModelMessage], parameters: ModelRequestParameters) -> AnyReply:
+        if next(calls) == at:
             running[0].cancel()
             await asyncio.sleep(60)
         return explorer(messages, parameters)
 
-    model = ScriptedModel(stops)
+    return reply
+
+
+async def test_a_sleep_that_was_cut_off_goes_on_without_paying_again(history: History, tmp_path: Path) -> None:
+    running: list[asyncio.Task[object]] = []
+
+    model = ScriptedModel(_cut_off(running, at=5))
     async with client(tmp_path, model) as sleeptime:
         await added(sleeptime, history)
         running.append(asyncio.create_task(sleeptime.sleep("shop", strategy="repository")))
@@ -133,16 +141,10 @@ async def test_a_job_that_goes_on_reads_the_commit_that_it_began_with(history: H
     """What was added meanwhile is for the next sleep; none reads the parts of one commit and the files of another."""
     running: list[asyncio.Task[object]] = []
 
-    async def stops(messages: list[ModelMessage], parameters: ModelRequestParameters) -> AnyReply:
-        if len(model.requests) == 2 and not running[0].cancelling():
-            running[0].cancel()
-            await asyncio.sleep(60)
-        return explorer(messages, parameters)
-
     async def open_model(_: Settings) -> ScriptedModel:
         return model
 
-    model = ScriptedModel(stops)
+    model = ScriptedModel(_cut_off(running, at=2))
     async with client(tmp_path, model) as sleeptime:
         await added(sleeptime, history)
         running.append(asyncio.create_task(sleeptime.sleep("shop", strategy="repository")))
